@@ -1,0 +1,43 @@
+# Configures and builds a preset with visible progress; sourced after common.sh.
+
+# How many compilers at once: a translation unit that includes gRPC takes about 1.2 GiB.
+build_jobs() {
+  local cores memory
+  cores="$(nproc)"
+  memory=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1258291))
+  ((memory < 1)) && memory=1
+  printf '%s' "${MEDIDESK_JOBS:-$((cores < memory ? cores : memory))}"
+}
+
+# Away from a terminal ninja writes a line per step: keep one in five seconds, and all that are no step.
+thin_progress() {
+  local line next=0
+  while IFS= read -r line; do
+    if [[ "$line" != \[*/*\]* || "$line" == *FAILED* ]]; then
+      printf '%s\n' "$line"
+    elif ((SECONDS >= next)); then
+      printf '%s\n' "$line"
+      next=$((SECONDS + 5))
+    fi
+  done
+}
+
+# build PRESET [TARGET...]
+build() {
+  local preset="$1" folder="$ROOT/build/$1"
+  shift
+  if [[ ! -f "$folder/build.ninja" ]]; then
+    say "Configuring ($preset)"
+    mkdir -p "$folder"
+    if ! (cd "$ROOT" && cmake --preset "$preset") >"$folder/configure.log" 2>&1; then
+      tail -30 "$folder/configure.log" >&2
+      return 1
+    fi
+  fi
+  say "Building ($preset)"
+  if [[ -t 1 ]]; then
+    NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(build_jobs)" "$@"
+  else
+    (set -o pipefail; NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(build_jobs)" "$@" 2>&1 | thin_progress)
+  fi
+}
