@@ -100,7 +100,7 @@ create table if not exists public.messages (
   whatsapp_message_id text,
   created_at timestamptz default now());
 alter table public.messages
-  add column if not exists contact_id uuid references public.contacts (id),
+  add column if not exists contact_id uuid,
   add column if not exists from_me boolean not null default false,
   add column if not exists seq bigint,
   add column if not exists turn_id uuid,
@@ -271,13 +271,13 @@ create index if not exists conversations_merged on public.conversations (merged_
 create index if not exists conversations_assigned on public.conversations (assigned_to) where assigned_to is not null;
 create unique index if not exists messages_once on public.messages (contact_id, whatsapp_message_id, from_me);
 create index if not exists messages_order on public.messages (conversation_id, seq desc);
-create index if not exists messages_turn on public.messages (turn_id) where turn_id is not null and not from_me;
 
 -- A burst that gets one reply. id = id of its first message. `claim_id` may answer it until
--- `claim_until`.
+-- `claim_until`. (Turns and replies have one writer, the functions of 0003, which lock the
+-- conversation: foreign keys would check at every message what cannot be otherwise.)
 create table if not exists public.turns (
   id uuid primary key,
-  conversation_id uuid not null references public.conversations (id) on delete cascade,
+  conversation_id uuid not null,
   contact_id uuid not null,
   number_id uuid not null,
   route text not null check (route in ('wa', 'webhook', 'rpc')),
@@ -292,17 +292,18 @@ create table if not exists public.turns (
   sealed_at timestamptz,
   closed_at timestamptz);
 create unique index if not exists turns_one_open on public.turns (conversation_id, route) where state = 'open';
-create index if not exists turns_conversation on public.turns (conversation_id, first_seq);
 create index if not exists turns_unfinished on public.turns (conversation_id, first_seq) where state in ('open', 'sealed');
 
--- What the hospital sends. id = id of its message row, which holds the text.
+-- What the hospital sends. id = id of its message row, which holds the text. `returned_at`: a
+-- webhook or RPC caller took it away, and it has no parts; else the gateway delivers its parts.
 create table if not exists public.replies (
   id uuid primary key references public.messages (id) on delete cascade,
-  turn_id uuid unique references public.turns (id) on delete cascade,
+  turn_id uuid unique,
   conversation_id uuid not null,
   origin text not null check (origin in ('bot', 'gate', 'staff', 'service')),
   source text,
   staff_id uuid,
+  returned_at timestamptz,
   created_at timestamptz not null);
 
 create table if not exists public.reply_parts (
@@ -310,7 +311,7 @@ create table if not exists public.reply_parts (
   part smallint not null check (part between 0 and 2),
   number_id uuid not null,
   state text not null check (state in ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'discarded',
-                                       'unknown', 'returned')),
+                                       'unknown')),
   failure text,
   stanza_id text,
   attempts int not null default 0,
@@ -350,7 +351,6 @@ create table if not exists public.audit_log (
   trace_id text,
   detail text,
   content_mac bytea);
-create index if not exists audit_log_conversation on public.audit_log (conversation_id, id) where conversation_id is not null;
 create index if not exists audit_log_xid on public.audit_log using brin (xid) with (pages_per_range = 16);
 
 create table if not exists medidesk.audit_seals (

@@ -5,40 +5,46 @@
 -- Locks, always in this order: conversation FOR UPDATE, then contact (FOR SHARE; takeover and
 -- hand-back FOR UPDATE).
 
-create or replace function medidesk.mac(p_contact uuid, p_content text) returns bytea language sql stable as $$
-  select sha256(outer_block || sha256(inner_block || convert_to(p_content, 'UTF8')))
-    from medidesk.audit_keys where contact_id = p_contact $$;
-
+-- PL/pgSQL even where plain SQL would do: its plans are kept for the session, a SQL function that
+-- cannot be inlined is planned at every call.
 create or replace function medidesk.audit(p_actor text, p_action text, p_conversation uuid, p_contact uuid, p_subject uuid,
-                                          p_trace text, p_detail text, p_content text) returns void language sql volatile as $$
+                                          p_trace text, p_detail text, p_content text) returns void language plpgsql volatile as $$
+begin
   insert into public.audit_log (actor, action, conversation_id, contact_id, subject_id, trace_id, detail, content_mac)
   values (p_actor, p_action, p_conversation, p_contact, p_subject, nullif(p_trace, ''), nullif(p_detail, ''),
-          case when p_content is not null then medidesk.mac(p_contact, p_content) end) $$;
+          case when p_content is not null then
+            (select sha256(k.outer_block || sha256(k.inner_block || convert_to(p_content, 'UTF8')))
+               from medidesk.audit_keys k where k.contact_id = p_contact) end);
+end $$;
 
 -- What was said before a turn, oldest first, as a JSON array; 4,000 characters of each message.
 create or replace function medidesk.history(p_conversation uuid, p_turn uuid, p_first_seq bigint, p_limit int)
-returns text language sql stable as $$
-  select coalesce(json_agg(json_build_object('m', from_me, 's', sender = 'staff', 'c', content, 't', at)
+returns text language plpgsql stable as $$
+begin
+  return (select coalesce(json_agg(json_build_object('m', from_me, 's', sender = 'staff', 'c', content, 't', at)
                            order by seq)::text, '[]')
   from (select from_me, sender, left(content, 4000) as content, extract(epoch from created_at)::bigint as at, seq
           from public.messages
          where conversation_id = p_conversation and (from_me or seq < p_first_seq)
            and turn_id is distinct from p_turn and deleted_at is null
-         order by seq desc limit p_limit) as recent $$;
+         order by seq desc limit p_limit) as recent);
+end $$;
 
--- Stores an outgoing message and what delivers it. `p_part_state`: queued or returned.
+-- Stores an outgoing message. `p_queue`: the gateway delivers it; else the caller takes it away.
 create or replace function medidesk.put_reply(
   p_id uuid, p_turn uuid, p_conversation uuid, p_contact uuid, p_number uuid, p_origin text, p_source text,
-  p_staff uuid, p_text text, p_part_state text, p_trace text, p_now timestamptz) returns void language plpgsql volatile as $$
+  p_staff uuid, p_text text, p_queue boolean, p_trace text, p_now timestamptz) returns void language plpgsql volatile as $$
 begin
   insert into public.messages (id, conversation_id, contact_id, sender, content, direction, from_me,
                                whatsapp_message_id, turn_id, created_at)
   values (p_id, p_conversation, p_contact, case when p_origin = 'staff' then 'staff' else 'assistant' end, p_text,
           'sent', true, 'reply:' || p_id, p_turn, p_now);
-  insert into public.replies (id, turn_id, conversation_id, origin, source, staff_id, created_at)
-  values (p_id, p_turn, p_conversation, p_origin, p_source, p_staff, p_now);
-  insert into public.reply_parts (reply_id, part, number_id, state, created_at, updated_at)
-  values (p_id, 0, p_number, p_part_state, p_now, p_now);
+  insert into public.replies (id, turn_id, conversation_id, origin, source, staff_id, returned_at, created_at)
+  values (p_id, p_turn, p_conversation, p_origin, p_source, p_staff, case when not p_queue then p_now end, p_now);
+  if p_queue then
+    insert into public.reply_parts (reply_id, part, number_id, state, created_at, updated_at)
+    values (p_id, 0, p_number, 'queued', p_now, p_now);
+  end if;
   perform medidesk.audit(coalesce(p_staff::text, p_origin), 'reply_committed', p_conversation, p_contact, p_id,
                          p_trace, p_source, p_text);
 end $$;
@@ -92,10 +98,14 @@ create or replace function medidesk.lock_conversation(p_phone text, p_lid text, 
 language plpgsql volatile as $$
 begin
   for attempt in 1 .. 5 loop
-    select c.id, k.id into conversation_id, contact_id
-      from public.contacts k join public.conversations c
-        on c.contact_id = k.id and c.number_id = p_number and c.merged_into is null
-     where case when p_phone <> '' then k.phone = p_phone else k.lid = p_lid end;
+    -- plain look-ups by one column each: a join or a CASE gets a plan that no index serves
+    if p_phone <> '' then
+      select k.id into contact_id from public.contacts k where k.phone = p_phone;
+    else
+      select k.id into contact_id from public.contacts k where k.lid = p_lid;
+    end if;
+    select c.id into conversation_id from public.conversations c
+     where c.contact_id = lock_conversation.contact_id and c.number_id = p_number and c.merged_into is null;
     if conversation_id is null then
       contact_id := medidesk.find_contact(p_phone, p_lid, p_name);
       insert into public.conversations (phone, patient_name, contact_id, number_id, status)
@@ -221,7 +231,7 @@ begin
   if v_fixed then
     reply_id := p_reply_id; reply_text := p_fixed_text; reply_origin := 'gate';
     perform medidesk.put_reply(p_reply_id, turn_id, accept.conversation_id, accept.contact_id, p_number, 'gate', p_fixed_kind, null,
-                               p_fixed_text, case when p_route = 'wa' then 'queued' else 'returned' end, p_trace, v_now);
+                               p_fixed_text, p_route = 'wa', p_trace, v_now);
   end if;
   if p_fixed_kind = 'emergency' and v_fixed then
     update public.contacts k set emergency_family = p_family, emergency_at = v_now where k.id = accept.contact_id;
@@ -291,7 +301,8 @@ begin
     update public.turns x set claim_id = p_claim, claim_until = claim_turn.claim_until where x.id = p_turn;
     select coalesce(json_agg(m.content order by m.seq)::text, '[]'), (array_agg(m.verdict order by m.seq desc))[1]::text
       into texts, verdict
-      from public.messages m where m.turn_id = p_turn and not m.from_me and m.deleted_at is null;
+      from public.messages m where m.conversation_id = t.conversation_id and m.seq >= t.first_seq and m.turn_id = p_turn
+       and not m.from_me and m.deleted_at is null;
     history := medidesk.history(t.conversation_id, p_turn, t.first_seq, p_history);
     first_contact := not exists (select 1 from public.messages m where m.conversation_id = t.conversation_id and m.from_me);
   end if;
@@ -356,11 +367,10 @@ begin
   update public.turns x set state = 'answered', claim_until = null, closed_at = v_now,
          sealed_at = coalesce(x.sealed_at, v_now) where x.id = p_turn;
   perform medidesk.put_reply(p_commit, p_turn, t.conversation_id, t.contact_id, t.number_id, p_origin, p_source, null, p_text,
-                             case when t.route = 'wa' then 'queued' else 'returned' end, p_trace, v_now);
+                             t.route = 'wa', p_trace, v_now);
   if p_task <> '' then
     insert into public.tasks (conversation_id, contact_id, turn_id, reason) values (t.conversation_id, t.contact_id, p_turn, p_task);
   end if;
-  update public.conversations c set updated_at = v_now, activity_minute = date_trunc('minute', v_now) where c.id = t.conversation_id;
   committed := true; state := 'answered'; reply_id := p_commit; reply_text := p_text; reply_origin := p_origin;
 end $$;
 
@@ -384,8 +394,8 @@ begin
     perform medidesk.set_contact_status(c.contact_id, 'human_takeover', 'staff', p_staff, v_now);
     perform medidesk.audit(coalesce(p_staff::text, 'staff'), 'takeover', c.id, c.contact_id, null, p_trace, 'staff', null);
   end if;
-  perform medidesk.put_reply(p_commit, null, c.id, c.contact_id, c.number_id, p_origin, p_origin, p_staff, p_text, 'queued',
-                             p_trace, v_now);
+  perform medidesk.put_reply(p_commit, null, c.id, c.contact_id, c.number_id, p_origin, p_origin, p_staff, p_text, true, p_trace,
+                             v_now);
   update public.conversations x set updated_at = v_now, activity_minute = date_trunc('minute', v_now) where x.id = c.id;
 end $$;
 
@@ -508,7 +518,7 @@ begin
       -- open turns of one route become one: the older gains the other's messages
       for m in select o.id as keep_turn, y.id as drop_turn from public.turns o join public.turns y on y.route = o.route
                 where o.conversation_id = v_to and y.conversation_id = v_from and o.state = 'open' and y.state = 'open' loop
-        update public.messages set turn_id = m.keep_turn where turn_id = m.drop_turn;
+        update public.messages set turn_id = m.keep_turn where conversation_id = v_from and turn_id = m.drop_turn;
         update public.turns set first_seq = least(first_seq, (select first_seq from public.turns where id = m.drop_turn))
          where id = m.keep_turn;
         update public.turns set state = 'skipped', skip_reason = 'duplicate', closed_at = clock_timestamp() where id = m.drop_turn;
