@@ -4,7 +4,7 @@
 Stages: the release build's tests; then, unless --quick, the unit tests under the address and
 undefined-behaviour sanitizers, the targets without gRPC under the thread sanitizer, and each fuzz
 target for a share of --fuzz-seconds. The last line is `N passed, N failed[, N skipped]`: the sum of
-what the test programs counted themselves (GoogleTest, node, or a line of that same form), one for
+what the test programs counted themselves (GoogleTest, node, unittest, or a line of that same form), one for
 a program that counts nothing. Exit code 0 only when something ran and nothing failed.
 """
 
@@ -61,6 +61,11 @@ def count_cases(output):
         reasons = re.findall(r"^\s*(?:ok \d+ - |\ufe63 )(.+?)(?: \([\d.]+ms\))? # (?:SKIP ?)?(.*)$", output, re.MULTILINE)
         return (passed, (last(r"^(?:#|\u2139) fail (\d+)$") or 0) + (last(r"^(?:#|\u2139) cancelled (\d+)$") or 0),
                 last(r"^(?:#|\u2139) skipped (\d+)$") or 0, [f"{name}: {reason}" for name, reason in reasons])
+    if re.search(r"^Ran \d+ tests? in [\d.]+s$", output, re.MULTILINE):  # Python's unittest
+        counts = {key: last(rf"^(?:OK|FAILED) \(.*\b{key}=(\d+)") or 0 for key in ("failures", "errors", "skipped")}
+        failed = counts["failures"] + counts["errors"]
+        passed = max(0, last(r"^Ran (\d+) tests? in") - failed - counts["skipped"])
+        return passed, failed, counts["skipped"], re.findall(r"^.* skipped '(.+)'$", output, re.MULTILINE)
     found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.MULTILINE)
     if found:
         passed, failed, skipped = found[-1]
