@@ -26,9 +26,9 @@ inline std::string_view Text(const absl::Status& status) { return {status.messag
   auto tmp = (expr);                           \
   if (!tmp.ok()) ret std::move(tmp).status();  \
   lhs = *std::move(tmp)
-#define MD_RETURN_IF_ERROR_IMPL(ret, tmp, expr)           \
-  do {                                                    \
-    if (auto tmp = (expr); !tmp.ok()) ret std::move(tmp); \
+#define MD_RETURN_IF_ERROR_IMPL(ret, tmp, expr) \
+  do {                                          \
+    if (auto tmp = (expr); !tmp.ok()) ret tmp;  \
   } while (false)
 
 // MD_ASSIGN_OR_RETURN(auto node, DecodeNode(bytes));   MD_ASSIGN_OR_CO_RETURN inside coroutines.
