@@ -5,6 +5,6 @@ set -u
 for part in packages build; do . "$ROOT/tools/$part.sh"; done
 
 [[ -x "$ROOT/tests/bench/run" ]] || die "there is no benchmark yet"
-ensure_packages >&2
+ensure_packages tests >&2
 build release >&2 || die "the build failed; its messages are above"
 exec "$ROOT/tests/bench/run" "$@"

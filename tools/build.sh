@@ -9,16 +9,13 @@ build_jobs() {
   printf '%s' "${MEDIDESK_JOBS:-$((cores < memory ? cores : memory))}"
 }
 
-# Away from a terminal ninja writes a line per step: keep one in five seconds, and all that are no step.
-thin_progress() {
+# Away from a terminal ninja writes a line per step: few of them are kept, and all that are no step.
+thin_steps() {
   local line next=0
   while IFS= read -r line; do
-    if [[ "$line" != \[*/*\]* || "$line" == *FAILED* ]]; then
-      printf '%s\n' "$line"
-    elif ((SECONDS >= next)); then
-      printf '%s\n' "$line"
-      next=$((SECONDS + 5))
-    fi
+    if [[ "$line" == \[*/*\]* && "$line" != *FAILED* ]] && ((SECONDS < next)); then continue; fi
+    [[ "$line" == \[*/*\]* ]] && next=$((SECONDS + 5))
+    printf '%s\n' "$line"
   done
 }
 
@@ -38,6 +35,6 @@ build() {
   if [[ -t 1 ]]; then
     NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(build_jobs)" "$@"
   else
-    (set -o pipefail; NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(build_jobs)" "$@" 2>&1 | thin_progress)
+    (set -o pipefail; NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(build_jobs)" "$@" 2>&1 | thin_steps)
   fi
 }

@@ -23,3 +23,17 @@ wait_gone() {
     sleep 0.1
   done
 }
+
+# thin_lines PATTERN: of standard input a line every five seconds, and each that matches the pattern.
+thin_lines() {
+  local line next=0
+  while IFS= read -r line; do
+    # shellcheck disable=SC2053  # a pattern is meant
+    if [[ "$line" == $1 ]]; then
+      printf '%s\n' "$line"
+    elif ((SECONDS >= next)); then
+      printf '%s\n' "$line"
+      next=$((SECONDS + 5))
+    fi
+  done
+}

@@ -13,7 +13,7 @@ mkdir -p "$VAR" || die "cannot make $VAR"
 VAR="$(cd "$VAR" && pwd -P)"
 take_lock "$VAR" demo
 
-ensure_packages
+ensure_packages run
 build release medidesk-all claude-stub || die "the build failed; its messages are above"
 
 stub_pid="" app_pid="" stopping=""

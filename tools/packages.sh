@@ -2,26 +2,42 @@
 
 PACKAGE_LIST="$ROOT/deploy/debian-packages.txt"
 
-# The lines of the list of which no alternative is installed.
+# package_lines GROUP: the list without comments; GROUP `run` leaves out what only tests need.
+package_lines() {
+  sed -e "$([[ "$1" == run ]] && printf '/^# \\[tests\\]/,$d')" -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PACKAGE_LIST"
+}
+
+# missing_packages GROUP: the lines of which no alternative is installed.
 missing_packages() {
   local line alternative found
   local -A installed=()
   while read -r alternative found; do
     [[ "$found" == ii* ]] && installed["${alternative%%:*}"]=1
-  done < <(sed -e 's/#.*//' -e 's/|/ /g' "$PACKAGE_LIST" | xargs dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' 2>/dev/null)
+  done < <(package_lines "$1" | tr '|' '\n' | xargs dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' 2>/dev/null)
   while read -r line; do
     found=""
     for alternative in ${line//|/ }; do [[ -z "${installed[$alternative]:-}" ]] || found=1; done
-    [[ -n "$found" || -z "$line" ]] || printf '%s\n' "$line"
-  done < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' "$PACKAGE_LIST")
+    [[ -n "$found" ]] || printf '%s\n' "$line"
+  done < <(package_lines "$1")
 }
 
 as_root() {
   if [[ "$(id -u)" == 0 ]]; then env DEBIAN_FRONTEND=noninteractive "$@"; else sudo env DEBIAN_FRONTEND=noninteractive "$@"; fi
 }
 
+# A line of apt's talk every few seconds; all of it when it fails.
 apt_install() {
-  as_root apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@"
+  local log status
+  log="$(mktemp)"
+  (
+    set -o pipefail
+    as_root apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@" 2>&1 |
+      tee "$log" | thin_lines 'E: *'
+  )
+  status=$?
+  ((status == 0)) || tail -40 "$log"
+  rm -f "$log"
+  return $status
 }
 
 # Installing a PostgreSQL server creates and starts a cluster `main`, which nobody here wants: the
@@ -38,12 +54,12 @@ install_without_cluster() {
   return $status
 }
 
-# Quick when nothing is missing: one dpkg-query, no apt.
+# ensure_packages run|tests: quick when nothing is missing: one dpkg-query, no apt.
 ensure_packages() {
   local line alternative choice
   local -a lines=() wanted=()
   command -v dpkg-query >/dev/null || die "this is not a Debian or Ubuntu system; install what deploy/debian-packages.txt names and call cmake --preset release"
-  mapfile -t lines < <(missing_packages)
+  mapfile -t lines < <(missing_packages "$1")
   ((${#lines[@]} > 0)) || return 0
   if [[ "$(id -u)" != 0 ]] && ! command -v sudo >/dev/null; then
     die "packages are missing and there is no sudo; as root run: apt-get install ${lines[*]%% *}"

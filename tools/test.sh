@@ -25,6 +25,6 @@ while (($# > 0)); do
   shift
 done
 
-ensure_packages
+ensure_packages tests
 build release || die "the build failed; its messages are above"
 exec "$ROOT/tests/with-postgres" /usr/bin/python3 "$ROOT/tools/run_tests.py" ${arguments[@]+"${arguments[@]}"}

@@ -13,7 +13,7 @@ export MEDIDESK_VAR="$VAR" PORT="${PORT:-8080}"
 take_lock "$VAR" up
 port_taken "$PORT" && die "port $PORT is taken by another program; set PORT to a free one"
 
-ensure_packages
+ensure_packages run
 build release medidesk-all || die "the build failed; its messages are above"
 
 app_pid=""
