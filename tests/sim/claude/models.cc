@@ -123,7 +123,7 @@ std::optional<ApiError> ListModels(const std::vector<std::string>& models, std::
   const auto parameters = boost::urls::parse_query({query.data(), query.size()});
   if (!parameters) return ApiError{.status = 400, .message = "The query string is malformed"};
   for (const auto& parameter : *parameters) {
-    const std::string key(parameter.key), value(parameter.value);
+    const std::string key = parameter.key.decode(), value = parameter.value.decode();
     if (key == "limit") {
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), limit);
       if (error != std::errc() || end != value.data() + value.size() || limit < 1 || limit > 1000) {
