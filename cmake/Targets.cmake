@@ -24,6 +24,9 @@ function(medidesk_executable name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
+# Every unit test program: what the sanitizer builds need.
+add_custom_target(medidesk_unit_tests)
+
 # medidesk_test(name SOURCES a_test.cc ... LINK dep ... [LABELS label ...])
 # One GoogleTest program; ctest runs it whole. Label `database` needs PostgreSQL's server programs.
 function(medidesk_test name)
@@ -32,6 +35,7 @@ function(medidesk_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest GTest::gtest_main)
   medidesk_own_target(${name})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  add_dependencies(medidesk_unit_tests ${name})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()

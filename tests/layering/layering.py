@@ -93,6 +93,10 @@ def check_include(root, path, layer, quote, target):
         return None if is_test(path) else "production code must not include a test library"
     if quote == "<":
         return None
+    # A contract that only tests need stands beside its users, not under protos/.
+    proto = re.sub(r"(\.grpc)?\.pb\.h$", ".proto", target)
+    if os.path.isfile(os.path.join(root, proto)):
+        target = proto
     generated = re.match(r"^(medidesk|whatsapp|google)/.+\.pb\.h$", target)
     if generated:
         theirs = "proto:" + generated[1]

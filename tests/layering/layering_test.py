@@ -15,6 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CLEAN = {
     "base/status.h": "#pragma once\n#include <string>\n",
     "base/rpc/serve.h": '#include <grpcpp/grpcpp.h>\n#include "base/status.h"\nstruct R : public grpc::ServerUnaryReactor {};\n',
+    "base/rpc/testing/echo.proto": "",
+    "base/rpc/testing/echo_service.h": '#include "base/rpc/testing/echo.grpc.pb.h"\n',
     "safety/gate.h": '#include "base/status.h"\n',
     "gateway/wa/frame.h": '#include "base/status.h"\n#include "whatsapp/wa.pb.h"\n#include <chrono>\n',
     "gateway/wa/frame_test.cc": '#include <fstream>\n#include <gtest/gtest.h>\n#include "gateway/wa/frame.h"\n',
@@ -38,6 +40,7 @@ FAULTS = [
     ("base/d.h", "#include <google/protobuf/message.h>\n", "base must not know protobuf"),
     ("base/e.h", "#include <gtest/gtest.h>\n", "test library"),
     ("base/rpc/a.h", '#include "store/pool.h"\n', "base/rpc must not include store/pool.h"),
+    ("base/rpc/b.h", '#include "base/rpc/testing/echo.pb.h"\n', "production code must not include base/rpc/testing/echo.proto"),
     ("safety/a.h", '#include "medidesk/store/v1/a.pb.h"\n', "safety must not include medidesk/store/v1/a.pb.h"),
     ("safety/b.h", "#include <grpc/grpc.h>\n", "safety must not know gRPC"),
     ("gateway/wa/a.h", "#include <boost/asio.hpp>\n", "must not know Asio"),
