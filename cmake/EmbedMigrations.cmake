@@ -1,0 +1,22 @@
+# cmake -DOUT=file.cc -DDIR=folder -P EmbedMigrations.cmake: the .sql files of a folder as a table
+# of raw strings, in the order of their names.
+file(GLOB files ${DIR}/*.sql)
+list(SORT files)
+set(rows "")
+set(text "// Made from store/migrations by cmake/EmbedMigrations.cmake.\n#include \"store/migrator.h\"\n\nnamespace medidesk::store {\nnamespace {\n\n")
+foreach(file ${files})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} sql)
+  # A raw string literal may be at most 64 KiB long in some compilers: cut it into pieces.
+  string(LENGTH "${sql}" length)
+  set(pieces "")
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${sql}" ${at} 8000 piece)
+    string(APPEND pieces "\n  R\"sql_(${piece})sql_\"")
+    math(EXPR at "${at} + 8000")
+  endwhile()
+  string(APPEND rows "    {\"${name}\",${pieces}},\n")
+endforeach()
+string(APPEND text "constexpr Migration kMigrations[] = {\n${rows}};\n\n}  // namespace\n\nstd::span<const Migration> EmbeddedMigrations() { return kMigrations; }\n\n}  // namespace medidesk::store\n")
+file(WRITE ${OUT} "${text}")

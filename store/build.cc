@@ -1,0 +1,54 @@
+#include "store/build.h"
+
+#include "base/phi.h"
+
+namespace medidesk::store {
+
+void StoreConfig::Register(FlagSet& flags) {
+  flags.Add("database_url", &database_url, "PostgreSQL, as a URL or a libpq connection string");
+  flags.Add("migrate_database_url", &migrate_database_url, "a login that may create tables; empty: as --database_url");
+  flags.Add("pool_size", &pool_size, "database connections", {.min = 1, .max = 200});
+  flags.Add("pool_queue", &pool_queue, "calls that may wait for a connection; more are refused",
+            {.min = 1, .max = 100'000});
+  flags.Add("store_max_in_flight", &store_max_in_flight, "calls the store runs at once; more are refused",
+            {.min = 1, .max = 100'000});
+  flags.Add("slow_query", &slow_query, "a statement above this is logged and counted");
+  flags.Add("statement_timeout", &statement_timeout, "a statement above this is ended");
+  flags.Add("webhook_number", &webhook_number, "name of the number that webhook callers belong to, fixed at first use");
+  flags.Add("hospital_file", &hospital_file, "YAML file with the hospital's facts, imported while there are none");
+  flags.Twin("hospital_file", "MEDIDESK_HOSPITAL_FILE");
+}
+
+absl::Status StoreConfig::Check() const {
+  if (database_url.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "--database_url: needed; for example postgresql://user@127.0.0.1:5432/medidesk");
+  }
+  if (slow_query.count() == 0) return Error(absl::StatusCode::kInvalidArgument, "--slow_query: must be above 0");
+  if (statement_timeout.count() < 100) {
+    return Error(absl::StatusCode::kInvalidArgument, "--statement_timeout: must be at least 100ms");
+  }
+  return absl::OkStatus();
+}
+
+Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prometheus::Registry& registry)
+    : metrics_(registry),
+      dispatcher_(executor, registry, {.service = "store", .max_in_flight = config.store_max_in_flight}),
+      pool_({.url = Phi(config.database_url),
+             .connections = config.pool_size,
+             .max_waiting = config.pool_queue,
+             .slow_query = config.slow_query,
+             .statement_timeout = config.statement_timeout},
+            metrics_),
+      conversations_(pool_, {.webhook_number = config.webhook_number}),
+      conversation_service_(dispatcher_, conversations_, {}),
+      maintenance_(
+          {.url = Phi(config.database_url),
+           .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url)},
+          metrics_) {}
+
+Store::~Store() = default;
+
+std::vector<grpc::Service*> Store::services() { return {&conversation_service_}; }
+
+}  // namespace medidesk::store

@@ -1,0 +1,55 @@
+// The store put together: configuration, pool, maintenance and services. Used by main.cc and by the
+// all-in-one program.
+#pragma once
+
+#include <grpcpp/impl/service_type.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/flags.h"
+#include "base/rpc/dispatcher.h"
+#include "store/conversation_repository.h"
+#include "store/db_pool.h"
+#include "store/maintenance.h"
+#include "store/metrics.h"
+#include "store/service/conversation_service.h"
+
+namespace medidesk::store {
+
+struct StoreConfig {
+  std::string database_url;
+  std::string migrate_database_url;
+  int pool_size = 8;
+  int pool_queue = 256;
+  int store_max_in_flight = 512;
+  std::chrono::milliseconds slow_query{250};
+  std::chrono::milliseconds statement_timeout{10'000};
+  std::string webhook_number;
+  std::string hospital_file;
+
+  void Register(FlagSet& flags);
+  absl::Status Check() const;
+};
+
+// Owns everything but the event loop and the registry, which outlive it. Stop servers first.
+class Store {
+ public:
+  Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prometheus::Registry& registry);
+  ~Store();
+
+  rpc::Dispatcher& dispatcher() { return dispatcher_; }
+  std::vector<grpc::Service*> services();
+
+ private:
+  StoreMetrics metrics_;
+  rpc::Dispatcher dispatcher_;
+  DbPool pool_;
+  ConversationRepository conversations_;
+  ConversationService conversation_service_;
+  Maintenance maintenance_;
+};
+
+}  // namespace medidesk::store

@@ -1,0 +1,330 @@
+#include "store/conversation_repository.h"
+
+#include <fmt/format.h>
+
+#include "store/clean_text.h"
+
+namespace medidesk::store {
+namespace {
+
+constexpr Query kWebhookNumber = {"webhook_number", "select medidesk.webhook_number($1)"};
+constexpr Query kAccept = {
+    "accept",
+    "select " MD_TURN_COLUMNS
+    " from medidesk.accept($1::uuid, $2, $3::uuid, $4, '', $5, $6, $7, to_timestamp(nullif($8, '')::double precision), "
+    "nullif($9, '')::jsonb, $10, $11, $12, $13::uuid, $14::double precision, $15::int, $16)"};
+constexpr Query kGetTurn = {"get_turn",
+                            "select " MD_TURN_COLUMNS
+                            " from medidesk.get_turn($1::uuid, $2::uuid, $3::boolean, $4::double precision, $5::int)"};
+constexpr Query kRenewClaim = {"renew_claim", "select medidesk.renew_claim($1::uuid, $2::uuid, $3::double precision)"};
+constexpr Query kCommitReply = {
+    "commit_reply",
+    "select committed, reply_id, reply_text, reply_origin, state, skip_reason, route, status "
+    "from medidesk.commit_reply($1::uuid, $2::uuid, $3, $4, $5, $6, $7)"};
+constexpr Query kPendingTurns = {
+    "pending_turns",
+    "select id from public.turns where state in ('open', 'sealed') and route = 'wa' and number_id = $1::uuid "
+    "and opened_at < now() - interval '5 seconds' order by first_seq limit $2::int"};
+#define MD_PART_COLUMNS                                                                                             \
+  "p.reply_id, p.part, m.content, r.origin, r.conversation_id, p.number_id, p.state, c.phone, "                     \
+  "(extract(epoch from p.created_at) * 1000000)::bigint from public.reply_parts p join public.replies r on r.id = " \
+  "p.reply_id "                                                                                                     \
+  "join public.messages m on m.id = p.reply_id join public.conversations c on c.id = r.conversation_id "
+constexpr Query kPendingParts = {"pending_parts",
+                                 "select " MD_PART_COLUMNS
+                                 "where p.number_id = $1::uuid and p.state in ('queued', 'sending') "
+                                 "and p.created_at < now() - interval '5 seconds' order by p.created_at limit $2::int"};
+constexpr Query kOutbox = {"outbox",
+                           "select " MD_PART_COLUMNS
+                           "where p.state = 'queued' and ($1::uuid[] = '{}' or p.number_id = any ($1::uuid[])) "
+                           "order by p.created_at limit $2::int"};
+constexpr Query kQueueOutbound = {
+    "queue_outbound",
+    "select refusal, duplicate from medidesk.queue_outbound($1::uuid, $2::uuid, $3, nullif($4, '')::uuid, $5, $6)"};
+#define MD_FROM_CONVERSATIONS " from public.conversations c join public.contacts k on k.id = c.contact_id "
+constexpr Query kListConversations = {
+    "list_conversations", "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
+                          "where c.merged_into is null and ($1 = '' or c.status = $1) "
+                          "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
+                          "order by c.activity_minute desc, c.id desc limit $4::int"};
+constexpr Query kFindConversations = {
+    "find_conversations", "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
+                          "where c.phone_digits = $5 and c.merged_into is null and ($1 = '' or c.status = $1) "
+                          "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
+                          "order by c.activity_minute desc, c.id desc limit $4::int"};
+constexpr Query kGetConversation = {
+    "get_conversation",
+    "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
+    "where c.id = (select coalesce(merged_into, id) from public.conversations where id = $1::uuid)"};
+constexpr Query kUpdateConversation = {
+    "update_conversation",
+    "update public.conversations c set patient_name = case when $2 then $3 else c.patient_name end, "
+    "status = case when $4 = '' or c.status = 'human_takeover' then c.status else $4 end, updated_at = "
+    "clock_timestamp() "
+    "where c.id = (select coalesce(merged_into, id) from public.conversations where id = $1::uuid) "
+    "and ($5 = '' or c.xmin::text = $5) returning c.id"};
+constexpr Query kListMessages = {
+    "list_messages",
+    "select m.id, m.conversation_id, m.sender, case when m.deleted_at is null then m.content else '' end, not "
+    "m.from_me, m.seq, "
+    "m.whatsapp_message_id, (extract(epoch from m.created_at) * 1000000)::bigint, r.origin, "
+    "case when r.returned_at is not null then 'returned' else "
+    "(select p.state from public.reply_parts p where p.reply_id = m.id order by "
+    "array_position(array['failed','discarded','unknown','queued','sending','sent','delivered','read'], p.state) limit "
+    "1) end, "
+    "m.verdict::text from public.messages m left join public.replies r on r.id = m.id "
+    "where m.conversation_id = (select coalesce(merged_into, id) from public.conversations where id = $1::uuid) "
+    "and m.seq < $2::bigint order by m.seq desc limit $3::int"};
+constexpr Query kSetTakeover = {"set_takeover",
+                                "select medidesk.set_takeover($1::uuid, $2::boolean, nullif($3, '')::uuid, $4, $5)"};
+constexpr Query kAssign = {
+    "assign",
+    "update public.conversations c set assigned_to = nullif($2, '')::uuid where c.id = "
+    "(select coalesce(merged_into, id) from public.conversations where id = $1::uuid) returning c.id"};
+
+// Runs a statement in autocommit. The connection prepares it at its first use.
+template <class... Arguments>
+pqxx::result Execute(DbConnection& connection, const Query& query, const Arguments&... arguments) {
+  connection.prepare(query.name, query.sql);  // no round trip; the same again is ignored
+  pqxx::nontransaction session(connection);
+  return session.exec_prepared(query.name, arguments...);
+}
+
+double Seconds(std::chrono::milliseconds time) { return std::chrono::duration<double>(time).count(); }
+
+std::string UuidArray(const std::vector<std::string>& ids) { return fmt::format("{{{}}}", fmt::join(ids, ",")); }
+
+std::optional<std::string> OptionalId(const pqxx::result& rows) {
+  if (rows.empty() || rows[0][0].is_null()) return std::nullopt;
+  return rows[0][0].as<std::string>();
+}
+
+v1::OutboxPart ReadPart(const pqxx::row& row) {
+  v1::OutboxPart part;
+  part.set_reply_id(row[0].c_str());
+  part.set_part(row[1].as<int>());
+  part.set_text(row[2].c_str(), row[2].size());
+  part.set_origin(OriginFromText(row[3].c_str()));
+  part.set_conversation_id(row[4].c_str());
+  part.set_number_id(row[5].c_str());
+  part.set_state(PartStateFromText(row[6].c_str()));
+  part.set_recipient(row[7].c_str());
+  *part.mutable_create_time() = TimeFromMicros(row[8].as<std::int64_t>());
+  return part;
+}
+
+}  // namespace
+
+asio::awaitable<absl::StatusOr<std::string>> ConversationRepository::WebhookNumberId(Deadline deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!webhook_number_id_.empty()) co_return webhook_number_id_;
+  }
+  const std::function<std::string(DbConnection&)> work = [&](DbConnection& connection) {
+    return Execute(connection, kWebhookNumber, options_.webhook_number)[0][0].as<std::string>();
+  };
+  MD_ASSIGN_OR_CO_RETURN(std::string id, co_await pool_.Run(kWebhookNumber, deadline, work));
+  const std::lock_guard lock(mutex_);
+  webhook_number_id_ = id;
+  co_return id;
+}
+
+asio::awaitable<absl::StatusOr<TurnOutcome>> ConversationRepository::Accept(const v1::AcceptRequest& request,
+                                                                            const std::string& phone,
+                                                                            const std::string& trace_id,
+                                                                            Deadline deadline) {
+  MD_ASSIGN_OR_CO_RETURN(const std::string number_id, co_await WebhookNumberId(deadline));
+  const std::string text = CleanText(request.text());
+  const std::string message_id = CleanText(request.whatsapp_message_id(), 256);
+  const std::string name = CleanText(request.patient_name(), 256);
+  const std::string verdict = VerdictToJson(request.verdict());
+  const std::string time = request.has_message_time() ? fmt::format("{}.{:09}", request.message_time().seconds(),
+                                                                    request.message_time().nanos())
+                                                      : std::string();
+  const bool fixed = request.has_fixed_reply();
+  const std::string kind(fixed ? ToText(request.fixed_reply().kind()) : "");
+  const std::string fixed_text = fixed ? CleanText(request.fixed_reply().text()) : std::string();
+  // A second id that a retry makes again: the fixed reply's.
+  std::string reply_id = request.commit_id();
+  reply_id[14] = reply_id[14] == '8' ? '9' : '8';  // the version's digit
+  const std::function<TurnOutcome(DbConnection&)> work = [&](DbConnection& connection) {
+    const pqxx::result rows =
+        Execute(connection, kAccept, request.commit_id(), std::string(ToText(request.route())), number_id, phone, name,
+                message_id, text, time, verdict, kind, fixed_text, request.verdict().family(), reply_id,
+                Seconds(options_.claim), request.history_limit(), trace_id);
+    return ReadTurn(rows[0]);
+  };
+  co_return co_await pool_.Run(kAccept, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::optional<TurnOutcome>>> ConversationRepository::GetTurn(
+    const v1::GetTurnRequest& request, Deadline deadline) {
+  const std::function<std::optional<TurnOutcome>(DbConnection&)> work =
+      [&](DbConnection& connection) -> std::optional<TurnOutcome> {
+    const pqxx::result rows = Execute(connection, kGetTurn, request.turn_id(), request.claim_id(), request.seal(),
+                                      Seconds(options_.claim), request.history_limit());
+    if (rows[0][3].is_null()) return std::nullopt;
+    return ReadTurn(rows[0]);
+  };
+  co_return co_await pool_.Run(kGetTurn, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<bool>> ConversationRepository::RenewClaim(const v1::RenewClaimRequest& request,
+                                                                         Deadline deadline) {
+  const std::function<bool(DbConnection&)> work = [&](DbConnection& connection) {
+    return Execute(connection, kRenewClaim, request.turn_id(), request.claim_id(), Seconds(options_.claim))[0][0]
+        .as<bool>();
+  };
+  co_return co_await pool_.Run(kRenewClaim, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::optional<v1::CommitReplyResponse>>> ConversationRepository::CommitReply(
+    const v1::CommitReplyRequest& request, const std::string& trace_id, Deadline deadline) {
+  const std::string text = CleanText(request.text());
+  const std::function<std::optional<v1::CommitReplyResponse>(DbConnection&)> work =
+      [&](DbConnection& connection) -> std::optional<v1::CommitReplyResponse> {
+    const pqxx::result rows =
+        Execute(connection, kCommitReply, request.turn_id(), request.commit_id(), std::string(ToText(request.origin())),
+                request.source(), text, request.task_reason(), trace_id);
+    const pqxx::row row = rows[0];
+    if (row[4].is_null()) return std::nullopt;
+    v1::CommitReplyResponse response;
+    response.set_committed(row[0].as<bool>());
+    if (!row[1].is_null()) {
+      response.mutable_reply()->set_id(row[1].c_str());
+      response.mutable_reply()->set_text(row[2].c_str(), row[2].size());
+      response.mutable_reply()->set_origin(OriginFromText(row[3].c_str()));
+    }
+    response.set_state(TurnStateFromText(row[4].c_str()));
+    if (!row[5].is_null()) response.set_skip_reason(SkipReasonFromText(row[5].c_str()));
+    response.set_route(RouteFromText(row[6].c_str()));
+    response.set_status(StatusFromText(row[7].c_str()));
+    return response;
+  };
+  co_return co_await pool_.Run(kCommitReply, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ConversationRepository::ListPending(
+    const std::string& number_id, int limit, Deadline deadline) {
+  const std::function<v1::ListPendingResponse(DbConnection&)> work = [&](DbConnection& connection) {
+    v1::ListPendingResponse response;
+    for (const pqxx::row row : Execute(connection, kPendingTurns, number_id, limit))
+      response.add_turn_ids(row[0].c_str());
+    for (const pqxx::row row : Execute(connection, kPendingParts, number_id, limit))
+      *response.add_parts() = ReadPart(row);
+    return response;
+  };
+  co_return co_await pool_.Run(kPendingTurns, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<ConversationRepository::QueueOutcome>> ConversationRepository::QueueOutbound(
+    const v1::QueueOutboundRequest& request, const std::string& trace_id, Deadline deadline) {
+  const std::string text = CleanText(request.text());
+  const std::function<QueueOutcome(DbConnection&)> work = [&](DbConnection& connection) {
+    const pqxx::result rows = Execute(connection, kQueueOutbound, request.commit_id(), request.conversation_id(),
+                                      std::string(ToText(request.origin())), request.staff_id(), text, trace_id);
+    if (!rows[0][0].is_null()) {
+      return std::string_view(rows[0][0].c_str()) == "not_found" ? QueueOutcome::kNotFound : QueueOutcome::kNoNumber;
+    }
+    return rows[0][1].as<bool>() ? QueueOutcome::kDuplicate : QueueOutcome::kQueued;
+  };
+  co_return co_await pool_.Run(kQueueOutbound, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::vector<v1::OutboxPart>>> ConversationRepository::ListOutbox(
+    const std::vector<std::string>& number_ids, int limit, Deadline deadline) {
+  const std::string ids = UuidArray(number_ids);
+  const std::function<std::vector<v1::OutboxPart>(DbConnection&)> work = [&](DbConnection& connection) {
+    std::vector<v1::OutboxPart> parts;
+    for (const pqxx::row row : Execute(connection, kOutbox, ids, limit)) parts.push_back(ReadPart(row));
+    return parts;
+  };
+  co_return co_await pool_.Run(kOutbox, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<ConversationRepository::Page>> ConversationRepository::ListConversations(
+    std::string status, std::string phone_digits, std::optional<std::int64_t> before_minute, std::string before_id,
+    int limit, Deadline deadline) {
+  constexpr std::int64_t kFarMinute = 100'000'000;  // the year 2160
+  const std::int64_t minute = before_minute.value_or(kFarMinute);
+  if (!before_minute) before_id = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+  const Query& query = phone_digits.empty() ? kListConversations : kFindConversations;
+  const std::function<Page(DbConnection&)> work = [&](DbConnection& connection) {
+    const pqxx::result rows =
+        phone_digits.empty() ? Execute(connection, kListConversations, status, minute, before_id, limit)
+                             : Execute(connection, kFindConversations, status, minute, before_id, limit, phone_digits);
+    Page page;
+    for (const pqxx::row row : rows) {
+      ReadConversation(row, &page.conversations.emplace_back());
+      page.last_minute = row[12].as<std::int64_t>();
+    }
+    return page;
+  };
+  co_return co_await pool_.Run(query, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::optional<v1::Conversation>>> ConversationRepository::GetConversation(
+    const std::string& id, Deadline deadline) {
+  const std::function<std::optional<v1::Conversation>(DbConnection&)> work =
+      [&](DbConnection& connection) -> std::optional<v1::Conversation> {
+    const pqxx::result rows = Execute(connection, kGetConversation, id);
+    if (rows.empty()) return std::nullopt;
+    v1::Conversation conversation;
+    ReadConversation(rows[0], &conversation);
+    return conversation;
+  };
+  co_return co_await pool_.Run(kGetConversation, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationRepository::UpdateConversation(
+    const v1::UpdateConversationRequest& request, Deadline deadline) {
+  const std::string name = CleanText(request.patient_name(), 256);
+  const std::function<std::optional<std::string>(DbConnection&)> work = [&](DbConnection& connection) {
+    return OptionalId(Execute(connection, kUpdateConversation, request.conversation_id(), request.has_patient_name(),
+                              name, std::string(ToText(request.status())), request.etag()));
+  };
+  co_return co_await pool_.Run(kUpdateConversation, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::vector<v1::Message>>> ConversationRepository::ListMessages(
+    const std::string& conversation_id, std::int64_t before_seq, int limit, Deadline deadline) {
+  const std::int64_t before = before_seq > 0 ? before_seq : INT64_MAX;
+  const std::function<std::vector<v1::Message>(DbConnection&)> work = [&](DbConnection& connection) {
+    std::vector<v1::Message> messages;
+    for (const pqxx::row row : Execute(connection, kListMessages, conversation_id, before, limit)) {
+      v1::Message& message = messages.emplace_back();
+      message.set_id(row[0].c_str());
+      message.set_conversation_id(row[1].c_str());
+      if (!row[2].is_null()) message.set_sender(row[2].c_str());
+      message.set_text(row[3].c_str(), row[3].size());
+      message.set_received(row[4].as<bool>());
+      message.set_seq(row[5].as<std::int64_t>());
+      message.set_whatsapp_message_id(row[6].c_str());
+      *message.mutable_create_time() = TimeFromMicros(row[7].as<std::int64_t>());
+      if (!row[8].is_null()) message.set_origin(OriginFromText(row[8].c_str()));
+      if (!row[9].is_null()) message.set_part_state(PartStateFromText(row[9].c_str()));
+      if (!row[10].is_null()) VerdictFromJson(row[10].c_str(), message.mutable_verdict());
+    }
+    return messages;
+  };
+  co_return co_await pool_.Run(kListMessages, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationRepository::SetTakeover(
+    const std::string& conversation_id, bool on, const std::string& staff_id, const std::string& reason,
+    const std::string& trace_id, Deadline deadline) {
+  const std::function<std::optional<std::string>(DbConnection&)> work = [&](DbConnection& connection) {
+    return OptionalId(Execute(connection, kSetTakeover, conversation_id, on, staff_id, reason, trace_id));
+  };
+  co_return co_await pool_.Run(kSetTakeover, deadline, work);
+}
+
+asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationRepository::Assign(
+    const std::string& conversation_id, const std::string& staff_id, Deadline deadline) {
+  const std::function<std::optional<std::string>(DbConnection&)> work = [&](DbConnection& connection) {
+    return OptionalId(Execute(connection, kAssign, conversation_id, staff_id));
+  };
+  co_return co_await pool_.Run(kAssign, deadline, work);
+}
+
+}  // namespace medidesk::store
