@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <optional>
 
@@ -35,6 +34,8 @@ constexpr std::size_t kKeptBuffer = 64 * 1024;   // bytes an idle connection may
 constexpr std::chrono::seconds kLinger{2};       // for a client that still sends when we close
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kJson = "application/json";
+const Headers kNoHeaders;
+const Headers kNoCache = {{"cache-control", "no-cache"}};
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
@@ -129,7 +130,8 @@ class Connection {
     if (!request.too_large) request.body = std::make_shared<const std::string>(std::move(parser.get().body().text));
     if (request.path.starts_with(kControlPrefix)) {
       const ControlAnswer answer = Control(state_, request);
-      co_return co_await Write(WithBody(Head(answer.status, kJson, "", {}, keep_alive_), answer.body)) && keep_alive_;
+      const std::string text = WithBody(Head(answer.status, kJson, "", kNoHeaders, keep_alive_), answer.body);
+      co_return co_await Write(text) && keep_alive_;
     }
     const StubState::RequestPtr recorded = state_.Record(std::move(request));
     co_return co_await Answer(*recorded);
@@ -149,7 +151,8 @@ class Connection {
     co_await Sleep(answer.delay);
     if (answer.stream) co_return co_await WriteStream(answer, id, cuts ? &*fault : nullptr);
     if (cuts && answer.status == 200) co_return co_await WriteCutAnswer(answer, id, *fault);
-    co_return co_await Write(WithBody(Head(answer.status, kJson, id, {}, keep_alive_), answer.body)) && keep_alive_;
+    const std::string text = WithBody(Head(answer.status, kJson, id, kNoHeaders, keep_alive_), answer.body);
+    co_return co_await Write(text) && keep_alive_;
   }
 
   asio::awaitable<bool> WriteFault(const Fault& fault, std::string_view id) {
@@ -162,14 +165,15 @@ class Connection {
       body = ErrorBody(error, id);
     }
     const std::string_view type = fault.body ? "text/html" : kJson;
-    co_return co_await Write(WithBody(Head(fault.status, type, id, fault.headers, keep_alive_), body)) && keep_alive_;
+    const std::string text = WithBody(Head(fault.status, type, id, fault.headers, keep_alive_), body);
+    co_return co_await Write(text) && keep_alive_;
   }
 
   // The faults that are made for streams, on an answer without one.
   asio::awaitable<bool> WriteCutAnswer(const ApiAnswer& answer, std::string_view id, const Fault& fault) {
     if (fault.mode == Fault::Mode::kStall) co_return co_await UntilClientCloses();
     if (fault.mode == Fault::Mode::kSseError) co_return co_await WriteFault(fault, id);
-    std::string text = WithBody(Head(answer.status, kJson, id, {}, keep_alive_), answer.body);
+    std::string text = WithBody(Head(answer.status, kJson, id, kNoHeaders, keep_alive_), answer.body);
     text.resize(text.size() - answer.body.size() / 2);
     co_await Write(text);
     co_return false;
@@ -179,7 +183,7 @@ class Connection {
   asio::awaitable<bool> WriteStream(const ApiAnswer& answer, std::string_view id, const Fault* cut) {
     constexpr std::string_view kType = "text/event-stream; charset=utf-8";
     const bool keep_alive = keep_alive_ && http11_;
-    std::string head = Head(200, kType, id, {{"cache-control", "no-cache"}}, keep_alive);
+    std::string head = Head(200, kType, id, kNoCache, keep_alive);
     head += http11_ ? "transfer-encoding: chunked\r\n\r\n" : "\r\n";
     if (!co_await Write(head)) co_return false;
     const std::vector<StreamEvent> events = BuildEvents(answer.message);
@@ -220,7 +224,8 @@ class Connection {
     if (!malformed) co_return false;
     const std::string id = state_.NewId("req_");
     const ApiError refusal{.status = 400, .message = "The request is not valid HTTP"};
-    if (!co_await Write(WithBody(Head(400, kJson, id, {}, false), ErrorBody(refusal, id)))) co_return false;
+    const std::string text = WithBody(Head(400, kJson, id, kNoHeaders, false), ErrorBody(refusal, id));
+    if (!co_await Write(text)) co_return false;
     // Closing with unread bytes would reset the connection and could take the answer with it.
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
@@ -234,11 +239,14 @@ class Connection {
 
   // Reads and drops until the client closes; always false.
   asio::awaitable<bool> UntilClientCloses() {
-    std::array<char, 4096> scratch;
-    for (;;) {
-      const auto [error, size] = co_await socket_.async_read_some(asio::buffer(scratch), kToken);
-      if (error) co_return false;
+    buffer_.clear();
+    const auto scratch = buffer_.prepare(4096);
+    bool open = true;
+    while (open) {
+      const auto [error, size] = co_await socket_.async_read_some(scratch, kToken);
+      open = !error;
     }
+    co_return false;
   }
 
   asio::awaitable<bool> Write(std::string_view text) {
