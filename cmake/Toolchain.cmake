@@ -31,8 +31,9 @@ endif()
 
 set(MEDIDESK_WARNINGS -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # gcc 12 reports these two falsely inside inlined library code at -O2.
-  list(APPEND MEDIDESK_WARNINGS -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+  # gcc 12 reports these falsely inside inlined library code and coroutine frames.
+  list(APPEND MEDIDESK_WARNINGS -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
+    -Wno-mismatched-new-delete)
   if(MEDIDESK_SANITIZE STREQUAL "thread")
     list(APPEND MEDIDESK_WARNINGS -Wno-tsan)  # Asio's fences, which the sanitizer does not model
   endif()

@@ -27,9 +27,10 @@ Caller ReadCaller(const grpc::CallbackServerContext& context) {
     }
     return caller;
   }
-  // gRPC writes addresses as "ipv4:127.0.0.1:4711", "ipv6:%5B::1%5D:4711", "unix:...", "inproc".
+  // gRPC writes addresses as "ipv4:127.0.0.1:4711", "ipv6:%5B::1%5D:4711", "unix:...". "unknown" is its
+  // word for a call that came over no connection: the channel inside the process.
   const std::string peer = context.peer();
-  const bool local = peer == "inproc" || StartsWith(peer, "unix:") || StartsWith(peer, "ipv4:127.") ||
+  const bool local = peer == "unknown" || StartsWith(peer, "unix:") || StartsWith(peer, "ipv4:127.") ||
                      StartsWith(peer, "ipv6:%5B::1%5D:") || StartsWith(peer, "ipv6:[::1]:") ||
                      StartsWith(peer, "ipv6:%5B::ffff:127.") || StartsWith(peer, "ipv6:[::ffff:127.");
   caller.kind = local ? Caller::Kind::kLocal : Caller::Kind::kUnknown;

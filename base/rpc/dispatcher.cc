@@ -57,8 +57,15 @@ RunningCall::RunningCall(Dispatcher& dispatcher, MethodMetrics& metrics, Call ca
 }
 
 RunningCall::~RunningCall() {
-  metrics_.in_flight->Decrement();
+  if (!ended_) Release();  // its event loop was destroyed
   dispatcher_.Leave(*this);
+}
+
+// Not in the destructor: when gRPC is busy it keeps answered calls for long.
+void RunningCall::Release() {
+  ended_ = true;
+  metrics_.in_flight->Decrement();
+  dispatcher_.Release(kind_);
 }
 
 void RunningCall::Cancel(absl::StatusCode code) {
@@ -93,7 +100,6 @@ absl::Status RunningCall::CancelledStatus() const {
 }
 
 absl::Status RunningCall::End(std::exception_ptr error, absl::Status status) {
-  ended_ = true;
   deadline_timer_.reset();
   if (error) {
     if (cancelled_ != absl::StatusCode::kOk && Aborted(error)) {
@@ -102,11 +108,14 @@ absl::Status RunningCall::End(std::exception_ptr error, absl::Status status) {
       log::Error("rpc_exception", {{"method", log::Public(metrics_.method)}, {"type", log::Public(TypeName(error))}});
       status = Error(absl::StatusCode::kInternal, "internal error");
     }
+  } else if (cancelled_ != absl::StatusCode::kOk && status.code() == absl::StatusCode::kCancelled) {
+    status = CancelledStatus();  // the handler noticed by itself
   }
   dispatcher_.Count(metrics_, status.code());
   if (kind_ == CallKind::kUnary) {
     metrics_.seconds->Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
   }
+  Release();
   return status;
 }
 
@@ -131,19 +140,23 @@ Dispatcher::~Dispatcher() = default;
 absl::Status Dispatcher::Admit(CallKind kind) {
   std::atomic<int>& count = Running(kind);
   const int limit = kind == CallKind::kUnary ? options_.max_in_flight : options_.max_streams;
+  // Counted first, so that WaitUntilIdle() sees each call that Close() did not stop.
   if (++count > limit) {
-    --count;
+    Release(kind);
     return WithRetryDelay(Error(absl::StatusCode::kResourceExhausted, "too many calls at once: retry with backoff"),
                           kRetryDelay);
   }
-  // After the count, so that WaitUntilIdle() sees each call that Close() did not stop.
   if (closed_) {
-    std::lock_guard lock(mutex_);
-    --count;
-    idle_.notify_all();
+    Release(kind);
     return Error(absl::StatusCode::kUnavailable, "the server is stopping: try again");
   }
   return absl::OkStatus();
+}
+
+void Dispatcher::Release(CallKind kind) {
+  std::lock_guard lock(mutex_);
+  --Running(kind);
+  idle_.notify_all();
 }
 
 MethodMetrics& Dispatcher::Metrics(const char* method) {
@@ -199,7 +212,7 @@ void Dispatcher::Cancel(bool all) {
 
 bool Dispatcher::WaitUntilIdle(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  return idle_.wait_until(lock, deadline, [this] { return running() == 0; });
+  return idle_.wait_until(lock, deadline, [this] { return running() == 0 && calls_.empty(); });
 }
 
 void Dispatcher::Enter(RunningCall& call) {
@@ -210,7 +223,6 @@ void Dispatcher::Enter(RunningCall& call) {
 void Dispatcher::Leave(RunningCall& call) {
   std::lock_guard lock(mutex_);
   calls_.erase(calls_.iterator_to(call));
-  --Running(call.kind());
   idle_.notify_all();
 }
 

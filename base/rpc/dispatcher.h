@@ -76,6 +76,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall>, public boo
 
  private:
   absl::Status CancelledStatus() const;
+  void Release();
 
   Dispatcher& dispatcher_;
   MethodMetrics& metrics_;
@@ -118,13 +119,14 @@ class Dispatcher {
   void CancelEndless() { Cancel(/*all=*/false); }
   void CancelAll() { Cancel(/*all=*/true); }
   int running() const { return unary_.load() + streams_.load(); }
-  // Waits until no call runs; false when `deadline` passed first.
+  // Waits until no call runs and gRPC has let go of all; false when `deadline` passed first.
   bool WaitUntilIdle(std::chrono::steady_clock::time_point deadline);
 
  private:
   friend class RunningCall;
   void Enter(RunningCall& call);
   void Leave(RunningCall& call);
+  void Release(CallKind kind);
   void Cancel(bool all);
   std::atomic<int>& Running(CallKind kind) { return kind == CallKind::kUnary ? unary_ : streams_; }
 

@@ -29,7 +29,8 @@ bool IsPublic(const pb::FieldDescriptor& field) {
 // The ranges their .proto files document; TimeUtil prints nothing sensible outside.
 bool IsValid(const pb::Timestamp& time) {
   return time.seconds() >= pb::util::TimeUtil::kTimestampMinSeconds &&
-         time.seconds() <= pb::util::TimeUtil::kTimestampMaxSeconds && time.nanos() >= 0 && time.nanos() < 1'000'000'000;
+         time.seconds() <= pb::util::TimeUtil::kTimestampMaxSeconds && time.nanos() >= 0 &&
+         time.nanos() < 1'000'000'000;
 }
 bool IsValid(const pb::Duration& duration) {
   return duration.seconds() >= pb::util::TimeUtil::kDurationMinSeconds &&

@@ -25,7 +25,10 @@ asio::awaitable<void> Caller(Client<EchoService> client, int calls) {
   request.set_text("What are your visiting hours, and may I bring my children along on a Sunday?");
   for (int i = 0; i < calls; ++i) {
     auto response = co_await client.Call(MD_METHOD(Echo), request, Within(std::chrono::seconds(10)));
-    if (!response.ok()) std::abort();
+    if (!response.ok()) {
+      std::fprintf(stderr, "%s\n", response.status().ToString().c_str());
+      std::abort();
+    }
   }
 }
 

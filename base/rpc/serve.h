@@ -133,21 +133,33 @@ class StreamReactor final : public grpc::ServerWriteReactor<Response>, public St
   }
 
  private:
+  static constexpr std::chrono::seconds kLastWrite{1};
+
   template <class WriteHandler>
   void StartWriteFor(WriteHandler handler) {
     auto slot = asio::get_associated_cancellation_slot(handler);
-    // A write that waits for a peer that does not read ends only with the call. The context lives:
-    // the handler that awaits this write has not ended.
-    if (slot.is_connected()) slot.assign([context = context_](asio::cancellation_type) { context->TryCancel(); });
+    if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { GiveUpSoon(); });
     auto work = asio::make_work_guard(asio::get_associated_executor(handler));
     auto shared = std::make_shared<WriteHandler>(std::move(handler));  // std::function copies
-    write_done_ = [shared, slot, work](bool ok) mutable {
-      asio::post(work.get_executor(), [shared, slot, ok]() mutable {
+    write_done_ = [this, shared, slot, work](bool ok) mutable {
+      // `this` lives until the handler, which awaits this write, has ended.
+      asio::post(work.get_executor(), [this, shared, slot, ok]() mutable {
         if (slot.is_connected()) slot.clear();
+        give_up_.reset();
         std::move (*shared)(ok);
       });
     };
     this->StartWrite(&message_);
+  }
+
+  // The handler is being cancelled while it writes. A peer that reads takes the message soon and then
+  // gets the status; one that does not read is cut off. On the strand.
+  void GiveUpSoon() {
+    if (give_up_ != nullptr) return;
+    give_up_ = std::make_shared<asio::steady_timer>(running->strand(), kLastWrite);
+    give_up_->async_wait([context = context_, alive = std::weak_ptr(give_up_)](boost::system::error_code error) {
+      if (!error && alive.lock() != nullptr) context->TryCancel();
+    });
   }
 
   void OnWriteDone(bool ok) override { std::exchange(write_done_, nullptr)(ok); }
@@ -157,8 +169,9 @@ class StreamReactor final : public grpc::ServerWriteReactor<Response>, public St
   void OnDone() override { delete this; }
 
   grpc::CallbackServerContext* const context_;
-  Response message_;                      // the one being written
-  std::function<void(bool)> write_done_;  // set before StartWrite, taken in OnWriteDone
+  Response message_;                             // the one being written
+  std::function<void(bool)> write_done_;         // set before StartWrite, taken in OnWriteDone
+  std::shared_ptr<asio::steady_timer> give_up_;  // on the strand
 };
 
 }  // namespace internal

@@ -7,6 +7,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
+#include <grpcpp/impl/server_initializer.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
@@ -41,6 +44,24 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(const std::
   return Error(absl::StatusCode::kInvalidArgument,
                "listen address " + address + " is not local: set TLS_CA, TLS_CERT and TLS_KEY");
 }
+
+// Learns the full names of the registered services.
+class ServiceNames final : public grpc::ServerBuilderOption, public grpc::ServerBuilderPlugin {
+ public:
+  explicit ServiceNames(std::vector<std::string>* names) : names_(names) {}
+
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->push_back(std::make_unique<ServiceNames>(names_));
+  }
+  std::string name() override { return "service_names"; }
+  void InitServer(grpc::ServerInitializer*) override {}
+  void Finish(grpc::ServerInitializer* server) override { *names_ = *server->GetServiceList(); }
+  void ChangeArguments(const std::string&, void*) override {}
+
+ private:
+  std::vector<std::string>* const names_;
+};
 
 void SetLimits(grpc::ServerBuilder& builder, const ServerOptions& options) {
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -79,6 +100,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Dispatcher& dispatcher, st
     builder.AddListeningPort(options.addresses[i], credentials, &server->ports_[i]);
   }
   for (grpc::Service* service : server->local_->all) builder.RegisterService(service);
+  std::vector<std::string> names;
+  builder.SetOption(std::make_unique<ServiceNames>(&names));
   server->server_ = builder.BuildAndStart();
   bool listening = server->server_ != nullptr;
   for (std::size_t i = 0; listening && i < options.addresses.size(); ++i) listening = server->ports_[i] != 0;
@@ -90,6 +113,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Dispatcher& dispatcher, st
   for (std::size_t i = 0; i < options.addresses.size(); ++i) {
     if (IsUnixAddress(options.addresses[i])) server->ports_[i] = 0;  // gRPC says 1
   }
+  for (const std::string& name : names) server->SetServing(name, true);
   return server;
 }
 
@@ -113,7 +137,7 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   dispatcher_.Close();
   dispatcher_.CancelEndless();
   if (!dispatcher_.WaitUntilIdle(deadline)) {
-    log::Warning("drain_cancels", {{"calls", dispatcher_.running()}});
+    if (dispatcher_.running() > 0) log::Warning("drain_cancels", {{"calls", dispatcher_.running()}});
     dispatcher_.CancelAll();
   }
   // Waits for every reactor; the deadline cuts the connections of calls that do not end.

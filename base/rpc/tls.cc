@@ -12,8 +12,6 @@ namespace {
 
 namespace tls = grpc::experimental;
 
-constexpr unsigned kReloadSeconds = 60;
-
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
@@ -36,8 +34,9 @@ absl::StatusOr<Certificate> ReadCertificate(std::string_view what, const std::st
 int NoPassword(char*, int, int, void*) { return 0; }
 
 std::shared_ptr<tls::FileWatcherCertificateProvider> Watch(const TlsFiles& files) {
-  if (files.cert.empty()) return std::make_shared<tls::FileWatcherCertificateProvider>(files.ca, kReloadSeconds);
-  return std::make_shared<tls::FileWatcherCertificateProvider>(files.key, files.cert, files.ca, kReloadSeconds);
+  const unsigned seconds = static_cast<unsigned>(files.reload.count());
+  if (files.cert.empty()) return std::make_shared<tls::FileWatcherCertificateProvider>(files.ca, seconds);
+  return std::make_shared<tls::FileWatcherCertificateProvider>(files.key, files.cert, files.ca, seconds);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,12 +13,13 @@
 
 namespace medidesk::rpc {
 
-// Paths of PEM files, read again every minute: a rotated certificate serves the next connection.
+// Paths of PEM files, read again now and then: a rotated certificate serves the next connection.
 // Replace certificate and key together (rename a directory or a symlink), as mounted secrets do.
 struct TlsFiles {
   std::string ca;    // certificates of the CAs whose peers are trusted
   std::string cert;  // our certificate, then its chain
   std::string key;   // its private key
+  std::chrono::seconds reload{60};
 
   bool empty() const { return ca.empty() && cert.empty() && key.empty(); }
 };
