@@ -1,0 +1,58 @@
+"""What the benchmark says of figures it was given."""
+
+import unittest
+
+import machine
+import report
+
+
+def one_round(rps, p50=1.0, p99=2.0, requests=100, cpu=0.1, pss=None, errors=0):
+    load = {"rps": rps, "p50_ms": p50, "p90_ms": p50, "p99_ms": p99, "max_ms": p99, "requests": requests,
+            "errors": errors, "first_error": "status 503" if errors else ""}
+    return {"load": load, "cpu_seconds": {"node": cpu}, "others_cpu_share": 0.0,
+            "pss_mib": {"node": pss, "total": pss} if pss else {}}
+
+
+def side(rps, p50, p99, pss):
+    return {"callers_1": report.summary([one_round(rps / 4, p50, p99)]),
+            "callers_16": report.summary([one_round(rps, p50, p99, pss=pss)])}
+
+
+class Summary(unittest.TestCase):
+    def test_takes_the_median_of_the_rounds_and_the_sum_of_the_errors(self):
+        figures = report.summary([one_round(10), one_round(1000, errors=2), one_round(30)])
+        self.assertEqual(figures["rps"], 30)
+        self.assertEqual(figures["errors"], 2)
+        self.assertEqual(figures["first_error"], "status 503")
+
+    def test_divides_cpu_by_all_requests(self):
+        figures = report.summary([one_round(1, requests=100, cpu=0.1), one_round(1, requests=300, cpu=0.1)])
+        self.assertEqual(figures["cpu_us_per_request"], {"node": 500.0})
+
+
+class Targets(unittest.TestCase):
+    def met(self, *system):
+        return [target["met"] for target in report.targets(side(1000, 2.0, 40.0, 70.0), side(*system))]
+
+    def test_are_met_at_their_bounds(self):
+        self.assertEqual(self.met(2000, 2.0, 20.0, 42.0), [True] * 4)
+
+    def test_are_missed_beyond_them_one_by_one(self):
+        self.assertEqual(self.met(1999, 2.0, 20.0, 42.0), [False, True, True, True])
+        self.assertEqual(self.met(2000, 2.1, 20.0, 42.0), [True, False, True, True])
+        self.assertEqual(self.met(2000, 2.0, 20.1, 42.0), [True, True, False, True])
+        self.assertEqual(self.met(2000, 2.0, 20.0, 42.1), [True, True, True, False])
+
+
+class Baseline(unittest.TestCase):
+    def test_counts_when_it_is_at_most_15_percent_slow(self):
+        self.assertTrue(report.baseline_verdict(1403, machine.REFERENCE_LOOP_MS)["valid"])
+        self.assertFalse(report.baseline_verdict(1402, machine.REFERENCE_LOOP_MS)["valid"])
+
+    def test_counts_on_a_machine_that_is_as_much_slower(self):
+        self.assertTrue(report.baseline_verdict(900, machine.REFERENCE_LOOP_MS * 1.6)["valid"])
+        self.assertFalse(report.baseline_verdict(900, machine.REFERENCE_LOOP_MS * 1.5)["valid"])
+
+
+if __name__ == "__main__":
+    unittest.main()
