@@ -1,0 +1,226 @@
+#include "safety/evidence.h"
+
+#include <algorithm>
+
+namespace medidesk::safety {
+namespace {
+
+enum : std::uint8_t { kSymptom = 1, kFillerWord = 2, kOrWord = 4, kPoliteWord = 8 };
+
+constexpr std::uint32_t kNegationReach = 8;  // words between a negation and what it denies
+constexpr std::uint32_t kAfterReach = 3;     // the same for a negation that follows
+constexpr std::uint32_t kNowReach = 3;
+constexpr std::uint32_t kInfoReach = 3;
+constexpr std::uint32_t kResolvedReach = 10;
+constexpr std::uint32_t kOrReach = 12;
+
+}  // namespace
+
+Evidence::Evidence(const Tables& tables, const Numerals& numerals, const Lexicon& lexicon, const Words& words)
+    : tables_(tables), words_(words), hits_(lexicon.Find(words)) {
+  const std::size_t count = words.tokens.size();
+  clauses_.resize(count);
+  sentences_.resize(count);
+  flags_.resize(count);
+  for (std::size_t i = 1; i < count; ++i) {
+    const Break before = words.tokens[i].before;
+    clauses_[i] = clauses_[i - 1] + (before >= Break::kClause ? 1 : 0);
+    sentences_[i] = sentences_[i - 1] + (before == Break::kSentence ? 1 : 0);
+  }
+  AddMeasures(numerals);
+  DropShadowed();
+  for (const Hit& hit : hits_) {
+    std::uint8_t flag = 0;
+    if (hit.concept_id >= kGuards) flag = kSymptom;
+    if (hit.concept_id == kFiller) flag = kFillerWord;
+    if (hit.concept_id == kOr) flag = kOrWord;
+    if (hit.concept_id == kPolite) flag = kPoliteWord;
+    for (std::uint32_t word = hit.first; word <= hit.last; ++word) flags_[word] |= flag;
+  }
+  std::sort(hits_.begin(), hits_.end(), [](const Hit& a, const Hit& b) {
+    return std::tie(a.concept_id, a.first, a.last, a.language) < std::tie(b.concept_id, b.first, b.last, b.language);
+  });
+  begins_.assign(tables.concepts.size() + 1, 0);
+  for (const Hit& hit : hits_) ++begins_[hit.concept_id + 1u];
+  for (std::size_t i = 1; i < begins_.size(); ++i) begins_[i] += begins_[i - 1];
+}
+
+// A number beside a unit ("6 weeks", "6 week old"), or a number of a given size alone.
+void Evidence::AddMeasures(const Numerals& numerals) {
+  std::vector<Hit> found;
+  std::vector<std::int64_t> unit_at(words_.tokens.size(), -1);  // index of a hit that starts here
+  std::vector<bool> is_unit(tables_.concepts.size());
+  for (const Measure& measure : tables_.measures) {
+    if (!measure.bare) is_unit[measure.unit] = true;
+  }
+  for (std::size_t i = 0; i < hits_.size(); ++i) {
+    if (is_unit[hits_[i].concept_id]) unit_at[hits_[i].first] = static_cast<std::int64_t>(i);
+  }
+  for (std::uint32_t i = 0; i < words_.tokens.size(); ++i) {
+    const Token& token = words_.tokens[i];
+    double value = token.value;
+    if (!token.number) {
+      const auto numeral = numerals.find(words_.Text(token));
+      if (numeral == numerals.end()) continue;
+      value = numeral->second;
+    }
+    for (const Measure& measure : tables_.measures) {
+      if (value < measure.min || value > measure.max) continue;
+      if (measure.bare) {
+        if (token.number) found.push_back({.concept_id = measure.concept_id, .language = 0, .first = i, .last = i});
+        continue;
+      }
+      if (i + 1 >= words_.tokens.size() || unit_at[i + 1] < 0) continue;
+      const Hit& unit = hits_[static_cast<std::size_t>(unit_at[i + 1])];
+      if (unit.concept_id != measure.unit || words_.tokens[i + 1].before != Break::kNone) continue;
+      found.push_back({.concept_id = measure.concept_id, .language = unit.language, .first = i, .last = unit.last});
+    }
+  }
+  hits_.insert(hits_.end(), found.begin(), found.end());
+}
+
+// Harmless phrases swallow the hits inside them, unless a longer hit covers the phrase; a guard
+// inside a longer phrase ("not" in "wont stop", "now" in "fine now") is part of that phrase only.
+void Evidence::DropShadowed() {
+  const std::size_t count = words_.tokens.size();
+  std::vector<std::uint8_t> harmless(count), longest(count);
+  const auto size_of = [](const Hit& hit) { return static_cast<std::uint8_t>(hit.last - hit.first + 1); };
+  const auto raise = [](std::vector<std::uint8_t>& sizes, const Hit& hit, std::uint8_t size) {
+    for (std::uint32_t i = hit.first; i <= hit.last; ++i) sizes[i] = std::max(sizes[i], size);
+  };
+  for (const Hit& hit : hits_) {
+    if (hit.concept_id == kKnown) continue;
+    if (hit.concept_id == kIgnore) raise(harmless, hit, size_of(hit));
+    raise(longest, hit, size_of(hit));
+  }
+  const auto covered = [](const std::vector<std::uint8_t>& sizes, const Hit& hit, std::uint8_t size) {
+    for (std::uint32_t i = hit.first; i <= hit.last; ++i) {
+      if (sizes[i] >= size) return true;
+    }
+    return false;
+  };
+  std::erase_if(hits_, [&](const Hit& hit) {
+    if (hit.concept_id == kIgnore || hit.concept_id == kKnown) return true;
+    const std::uint8_t size = size_of(hit);
+    if (covered(harmless, hit, size)) return true;
+    const bool guard =
+        hit.concept_id < kGuards && hit.concept_id != kFiller && hit.concept_id != kOr && hit.concept_id != kPolite;
+    return guard && covered(longest, hit, static_cast<std::uint8_t>(size + 1));
+  });
+}
+
+std::span<const Hit> Evidence::Of(ConceptId concept_id) const {
+  return std::span<const Hit>(hits_).subspan(begins_[concept_id], begins_[concept_id + 1u] - begins_[concept_id]);
+}
+
+bool Evidence::Mixes(LanguageId a, LanguageId b) const {
+  if (a == b) return true;
+  const std::string& x = tables_.languages[a];
+  const std::string& y = tables_.languages[b];
+  return x == "en" || y == "en" || x.substr(0, 2) == y.substr(0, 2);
+}
+
+bool Evidence::Negated(const Match& match) const {
+  for (const Hit& hit : match.hits) {
+    if (NegatedBefore(hit, match)) return true;
+  }
+  return NegatedAfter(match);
+}
+
+// Walks back from the hit over fillers and other symptoms: "no fever or any kind of chest pain".
+// Over a comma or another symptom only where an "or" makes it a list.
+bool Evidence::NegatedBefore(const Hit& hit, const Match& match) const {
+  const auto negations = Of(kNegation);
+  if (negations.empty()) return false;
+  bool list = false, saw_or = false;
+  for (std::uint32_t i = hit.first; i > 0 && hit.first - i < kNegationReach;) {
+    const Break edge = words_.tokens[i].before;
+    if (edge == Break::kSentence) return false;
+    --i;
+    const auto it = std::find_if(negations.begin(), negations.end(), [&](const Hit& negation) {
+      return negation.last == i && Mixes(negation.language, hit.language);
+    });
+    if (it != negations.end()) {
+      if (edge == Break::kClause) return false;  // "no, chest pain"
+      if (!list || saw_or) return true;
+      for (std::uint32_t k = match.last + 1; k < words_.tokens.size() && k < match.last + kOrReach; ++k) {
+        if (Sentence(k) != Sentence(match.last)) return false;
+        if (flags_[k] & kOrWord) return true;
+      }
+      return false;
+    }
+    if (edge == Break::kClause) list = true;
+    if (flags_[i] & kOrWord) {
+      saw_or = true;
+    } else if (flags_[i] & kFillerWord) {
+      continue;
+    } else if (flags_[i] & kSymptom) {
+      if (i < match.first || i > match.last) list = true;
+    } else {
+      return false;
+    }
+  }
+  return false;
+}
+
+bool Evidence::NegatedAfter(const Match& match) const {
+  const auto negations = Of(kNegationAfter);
+  if (negations.empty()) return false;
+  for (std::uint32_t i = match.last + 1; i < words_.tokens.size() && i <= match.last + kAfterReach; ++i) {
+    if (words_.tokens[i].before != Break::kNone) return false;
+    for (const Hit& negation : negations) {
+      if (negation.first == i) return Mixes(negation.language, match.language);
+    }
+    if (!(flags_[i] & kFillerWord)) return false;
+  }
+  return false;
+}
+
+bool Evidence::SaysNow(const Match& match) const {
+  for (const Hit& now : Of(kNow)) {
+    if (Sentence(now.first) != Sentence(match.first) && Sentence(now.first) != Sentence(match.last)) continue;
+    if (now.last + kNowReach >= match.first && now.first <= match.last + kNowReach) return true;
+  }
+  return false;
+}
+
+bool Evidence::PastInClause(const Match& match) const {
+  for (const Hit& past : Of(kPast)) {
+    if (Clause(past.last) >= Clause(match.first) && Clause(past.first) <= Clause(match.last)) return true;
+  }
+  return false;
+}
+
+bool Evidence::PastInSentence(const Match& match) const { return HasInSentence(kPast, match); }
+
+bool Evidence::ResolvedAfter(const Match& match) const {
+  for (const Hit& resolved : Of(kResolved)) {
+    if (Sentence(resolved.first) != Sentence(match.last)) continue;
+    if (resolved.first > match.first && resolved.first <= match.last + kResolvedReach) return true;
+  }
+  return false;
+}
+
+bool Evidence::AsksAbout(const Match& match) const {
+  for (const Hit& info : Of(kInfo)) {
+    if (Clause(info.last) < Clause(match.first) || Clause(info.first) > Clause(match.last)) continue;
+    if (info.last + kInfoReach >= match.first && info.first <= match.last + kInfoReach) return true;
+  }
+  return false;
+}
+
+bool Evidence::HasInSentence(ConceptId concept_id, const Match& match) const {
+  for (const Hit& hit : Of(concept_id)) {
+    if (Sentence(hit.last) >= Sentence(match.first) && Sentence(hit.first) <= Sentence(match.last)) return true;
+  }
+  return false;
+}
+
+bool Evidence::WholeMessage(const Match& match) const {
+  for (std::uint32_t i = 0; i < words_.tokens.size(); ++i) {
+    if ((i < match.first || i > match.last) && !(flags_[i] & kPoliteWord)) return false;
+  }
+  return true;
+}
+
+}  // namespace medidesk::safety

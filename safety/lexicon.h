@@ -1,0 +1,71 @@
+// Finds the terms of the tables in a normalised message, misspelt ones included.
+//
+// A word of a term matches a word of the message when they are equal, when the term's word is a
+// stem that the other begins with, or when one letter was added, left out, replaced or swapped
+// with its neighbour and the first letter stands (words of five letters and more; of four letters
+// only the swap). A message's word that is itself in the tables is never taken for a misspelling.
+// Terms of two or three words also match when written as one.
+//
+// Built once, immutable after: thread-safe. Linear in the message.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "safety/normalise.h"
+#include "safety/table.h"
+
+namespace medidesk::safety {
+
+// A term found: words [first, last] of the message say `concept_id` in `language`.
+struct Hit {
+  ConceptId concept_id = 0;
+  LanguageId language = 0;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+class Lexicon {
+ public:
+  explicit Lexicon(const Tables& tables);
+
+  // In the order of `first`. Terms are not found across the end of a sentence, ignored phrases
+  // not across a comma either.
+  std::vector<Hit> Find(const Words& words) const;
+
+ private:
+  using PatternId = std::uint32_t;
+  struct StringHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  template <class T>
+  using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
+  struct Pattern {
+    std::string text;
+    std::uint16_t letters = 0;
+    bool exact = false;
+  };
+  struct Sequence {  // a term, by its patterns
+    std::vector<PatternId> patterns;
+    ConceptId concept_id = 0;
+    LanguageId language = 0;
+  };
+
+  PatternId Intern(const TermWord& word);
+  void Add(const std::vector<TermWord>& words, ConceptId concept_id, LanguageId language);
+  // Appends what `word` may stand for to `found`.
+  void Match(std::string_view word, std::size_t letters, std::vector<PatternId>& found) const;
+
+  std::vector<Pattern> patterns_;
+  StringMap<std::vector<PatternId>> words_;                         // whole words
+  StringMap<PatternId> stems_;                                      // beginnings
+  std::unordered_map<std::uint64_t, std::vector<PatternId>> near_;  // hash of a word less one letter (or none)
+  std::vector<std::vector<Sequence>> starts_;                       // by first pattern
+  std::size_t longest_stem_ = 0;                                    // bytes
+};
+
+}  // namespace medidesk::safety

@@ -1,0 +1,337 @@
+#include "safety/normalise.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace medidesk::safety {
+namespace {
+
+constexpr std::int32_t kVirama = 0x094D;
+
+bool IsDevanagari(std::int32_t c) { return c >= 0x0900 && c <= 0x097F; }
+bool IsArabic(std::int32_t c) { return (c >= 0x0600 && c <= 0x06FF) || (c >= 0x0750 && c <= 0x077F); }
+
+bool IsApostrophe(std::int32_t c) {
+  return c == '\'' || c == '`' || c == 0x00B4 || c == 0x2018 || c == 0x2019 || c == 0x201B || c == 0x02BC ||
+         c == 0x02B9 || c == 0xFF07;
+}
+
+// The digit of a decimal system that patients type, -1 for anything else.
+int Digit(std::int32_t c) {
+  for (const std::int32_t zero : {0x30, 0x0660, 0x06F0, 0x0966}) {
+    if (c >= zero && c <= zero + 9) return static_cast<int>(c - zero);
+  }
+  return -1;
+}
+
+// One letter for the letters that writers of Arabic swap; 0 drops it.
+std::int32_t FoldArabic(std::int32_t c) {
+  switch (c) {
+    case 0x0622:  // alef with madda, hamza above, below, wasla
+    case 0x0623:
+    case 0x0625:
+    case 0x0671:
+      return 0x0627;
+    case 0x0649:  // alef maksura, Farsi yeh, yeh with hamza
+    case 0x06CC:
+    case 0x0626:
+      return 0x064A;
+    case 0x0624:  // waw with hamza
+      return 0x0648;
+    case 0x0629:  // teh marbuta
+      return 0x0647;
+    case 0x06A9:  // keheh
+      return 0x0643;
+    case 0x0621:  // a lone hamza is often left out
+    case 0x0640:  // tatweel
+      return 0;
+    default:
+      return c;
+  }
+}
+
+// Long vowels become short ones, nasal signs, nukta and virama go; 0 drops the sign.
+std::int32_t FoldDevanagari(std::int32_t c) {
+  switch (c) {
+    case 0x0900:
+    case 0x0901:
+    case 0x0902:
+    case 0x0903:
+    case 0x093C:
+    case kVirama:
+      return 0;
+    case 0x0908:
+      return 0x0907;
+    case 0x090A:
+      return 0x0909;
+    case 0x0910:
+      return 0x090F;
+    case 0x0914:
+      return 0x0913;
+    case 0x0940:
+      return 0x093F;
+    case 0x0942:
+      return 0x0941;
+    case 0x0948:
+      return 0x0947;
+    case 0x094C:
+      return 0x094B;
+    default:
+      return c;
+  }
+}
+
+bool IsHalfNasal(std::int32_t c) { return c == 0x0919 || c == 0x091E || c == 0x0923 || c == 0x0928 || c == 0x092E; }
+
+Break BreakOf(std::int32_t c) {
+  switch (c) {
+    case '.':
+    case '!':
+    case '?':
+    case '\n':
+    case '\r':
+    case 0x0964:  // danda
+    case 0x0965:
+    case 0x061F:  // Arabic question mark
+    case 0x06D4:
+    case 0x2026:
+    case 0x2028:
+    case 0x2029:
+    case 0x3002:
+    case 0x00A1:
+    case 0x00BF:
+      return Break::kSentence;
+    case ',':
+    case ';':
+    case ':':
+    case '(':
+    case ')':
+    case 0x060C:
+    case 0x061B:
+    case 0x2013:
+    case 0x2014:
+    case 0x3001:
+      return Break::kClause;
+    default:
+      return Break::kNone;
+  }
+}
+
+bool IsLetter(std::int32_t c) {
+  switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return true;
+    default:
+      return IsDevanagari(c) && c != 0x0964 && c != 0x0965;  // vowel signs belong to the word
+  }
+}
+
+bool IsDropped(std::int32_t c) {
+  switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+      return !IsDevanagari(c);
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class Builder {
+ public:
+  explicit Builder(std::size_t bytes) {
+    words_.buffer.reserve(bytes + 16);
+    words_.tokens.reserve(bytes / 4 + 4);
+  }
+
+  void Letter(std::int32_t c) {
+    if (open_ && number_) Close();
+    Half(c);
+    if (IsArabic(c)) c = FoldArabic(c);
+    if (IsDevanagari(c)) c = FoldDevanagari(c);
+    if (c == 0x0131) c = 'i';  // dotless i
+    if (c == 0) return;
+    Open(false);
+    if (c == last_ || letters_ >= kMaxWordLetters) return;  // one of each repeated letter
+    Append(c);
+    last_ = c;
+  }
+
+  void Digit(int digit) {
+    if (open_ && !number_) Close();
+    Open(true);
+    if (letters_ < kMaxWordLetters) Append('0' + digit);
+  }
+
+  // A point or comma between digits belongs to the number.
+  bool Point(std::int32_t c, bool digit_follows) {
+    if (!open_ || !number_ || !digit_follows || has_point_) return false;
+    if (c != '.' && c != ',' && c != 0x066B) return false;
+    has_point_ = true;
+    Append('.');
+    return true;
+  }
+
+  void Separate(Break strength) {
+    Close();
+    break_ = std::max(break_, strength);
+  }
+
+  bool in_word() const { return open_ && !number_; }
+  bool full() const { return words_.tokens.size() >= kMaxWords; }
+
+  Words Finish() && {
+    Close();
+    return std::move(words_);
+  }
+
+ private:
+  void Open(bool number) {
+    if (open_) return;
+    open_ = true;
+    number_ = number;
+    has_point_ = false;
+    letters_ = 0;
+    last_ = 0;
+    start_ = words_.buffer.size();
+  }
+
+  // "बन्द" and "बंद" are one word: a nasal before virama and another consonant is dropped.
+  void Half(std::int32_t c) {
+    if (c == kVirama) {
+      if (IsHalfNasal(before_) && open_ && last_ == before_ && letters_ > 1) half_ = true;
+    } else {
+      if (half_ && IsDevanagari(c)) {
+        words_.buffer.resize(words_.buffer.size() - 3);  // every Devanagari letter is three bytes
+        --letters_;
+        last_ = 0;
+      }
+      half_ = false;
+    }
+    before_ = c;
+  }
+
+  void Append(std::int32_t c) {
+    std::array<utf8proc_uint8_t, 4> bytes;
+    const utf8proc_ssize_t count = utf8proc_encode_char(c, bytes.data());
+    words_.buffer.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(count));
+    ++letters_;
+  }
+
+  void Close() {
+    half_ = false;
+    before_ = 0;
+    if (!open_) return;
+    open_ = false;
+    Token token{.offset = static_cast<std::uint32_t>(start_),
+                .size = static_cast<std::uint16_t>(words_.buffer.size() - start_),
+                .letters = static_cast<std::uint16_t>(letters_),
+                .before = break_,
+                .number = number_};
+    if (token.size == 0) return;
+    if (number_) {
+      const char* begin = words_.buffer.data() + start_;
+      std::from_chars(begin, begin + token.size, token.value);
+    }
+    break_ = Break::kNone;
+    words_.tokens.push_back(token);
+  }
+
+  Words words_;
+  Break break_ = Break::kNone;
+  bool open_ = false, number_ = false, has_point_ = false, half_ = false;
+  std::size_t start_ = 0, letters_ = 0;
+  std::int32_t last_ = 0, before_ = 0;
+};
+
+// "can't" and "cant" are one word; French "j'ai" is two.
+bool JoinsAfterApostrophe(std::string_view rest) {
+  std::size_t size = 0;
+  while (size < rest.size() && size < 3 && ((rest[size] | 0x20) >= 'a' && (rest[size] | 0x20) <= 'z')) ++size;
+  if (size < rest.size() && size == 3) return false;
+  if (size < rest.size() && static_cast<unsigned char>(rest[size]) >= 0x80) {
+    // An accented letter goes on with the word; other signs end it.
+    utf8proc_int32_t next = 0;
+    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(rest.data() + size);
+    if (utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(rest.size() - size), &next) > 0 && IsLetter(next)) {
+      return false;
+    }
+  }
+  std::string end(rest.substr(0, size));
+  for (char& c : end) c = static_cast<char>(c | 0x20);
+  return end == "t" || end == "s" || end == "m" || end == "d" || end == "l" || end == "ll" || end == "re" ||
+         end == "ve";
+}
+
+bool DigitAt(std::string_view rest) {
+  utf8proc_int32_t next = 0;
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(rest.data());
+  return utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(rest.size()), &next) > 0 && Digit(next) >= 0;
+}
+
+}  // namespace
+
+Words Normalise(std::string_view text) {
+  Builder builder(text.size());
+  while (!text.empty() && !builder.full()) {
+    utf8proc_int32_t c = 0;
+    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+    const utf8proc_ssize_t used = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size()), &c);
+    if (used <= 0) {
+      text.remove_prefix(1);
+      continue;
+    }
+    text.remove_prefix(static_cast<std::size_t>(used));
+    if (IsApostrophe(c)) {
+      if (!builder.in_word() || !JoinsAfterApostrophe(text)) builder.Separate(Break::kNone);
+      continue;
+    }
+    std::array<utf8proc_int32_t, 32> parts;  // the longest decomposition (U+FDFA) has 18
+    int boundary = 0;
+    utf8proc_ssize_t count = 1;
+    if (c < 0x80) {
+      parts[0] = c >= 'A' && c <= 'Z' ? c + 32 : c;
+    } else {
+      const auto options =
+          static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
+      count = utf8proc_decompose_char(c, parts.data(), static_cast<utf8proc_ssize_t>(parts.size()), options, &boundary);
+      if (count < 0 || count > static_cast<utf8proc_ssize_t>(parts.size())) continue;
+    }
+    for (utf8proc_ssize_t i = 0; i < count; ++i) {
+      const std::int32_t part = parts[static_cast<std::size_t>(i)];
+      if (const int digit = Digit(part); digit >= 0) {
+        builder.Digit(digit);
+      } else if (IsDropped(part)) {
+        continue;
+      } else if (IsLetter(part)) {
+        builder.Letter(part);
+      } else if (!builder.Point(part, DigitAt(text))) {
+        builder.Separate(BreakOf(part));
+      }
+    }
+  }
+  return std::move(builder).Finish();
+}
+
+Script ScriptOf(std::string_view word) {
+  utf8proc_int32_t c = 0;
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(word.data());
+  if (utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(word.size()), &c) <= 0) return Script::kOther;
+  if ((c >= 'a' && c <= 'z') || (c >= 0xC0 && c <= 0x24F)) return Script::kLatin;
+  if (IsArabic(c)) return Script::kArabic;
+  if (IsDevanagari(c)) return Script::kDevanagari;
+  return Script::kOther;
+}
+
+}  // namespace medidesk::safety
