@@ -26,6 +26,9 @@ if(MEDIDESK_SANITIZE)
   add_link_options(-fsanitize=${MEDIDESK_SANITIZE})
   if(MEDIDESK_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+      add_compile_options(-fno-sanitize=function)  # clang 14 cannot assemble its marks on coroutines
+    endif()
   endif()
 endif()
 
