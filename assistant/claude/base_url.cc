@@ -3,7 +3,9 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <charconv>
 #include <string>
+#include <system_error>
 
 namespace medidesk::assistant::claude {
 namespace {
@@ -14,6 +16,13 @@ absl::Status Invalid() {
 }
 
 std::string Copy(boost::urls::string_view text) { return {text.data(), text.size()}; }
+
+bool IsPort(std::string_view text) {
+  unsigned value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && rest == end && value >= 1 && value <= 65535;
+}
 
 }  // namespace
 
@@ -38,8 +47,8 @@ absl::StatusOr<Origin> ParseBaseUrl(std::string_view text) {
   if (ipv6) origin.host = origin.host.substr(1, origin.host.size() - 2);
   origin.port = origin.tls ? "443" : "80";
   if (url.has_port()) {
-    if (url.port_number() == 0) return Invalid();
     origin.port = Copy(url.port());
+    if (!IsPort(origin.port)) return Invalid();
     origin.host_header += ":" + origin.port;
   }
   origin.path = Copy(url.encoded_path());

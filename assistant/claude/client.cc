@@ -190,12 +190,12 @@ class ClientImpl final : public Client {
         fallback_(options_.fallback_model, options_.circuit) {}
 
   asio::awaitable<absl::StatusOr<Result>> Ask(Request request, Deadline deadline, StartWith start) override {
-    co_return co_await Guarded(std::move(request), deadline, nullptr, start);
+    return Guarded(std::move(request), deadline, nullptr, start);
   }
 
   asio::awaitable<absl::StatusOr<Result>> Stream(Request request, Deadline deadline, OnText on_text,
                                                  StartWith start) override {
-    co_return co_await Guarded(std::move(request), deadline, &on_text, start);
+    return Guarded(std::move(request), deadline, std::move(on_text), start);
   }
 
   asio::awaitable<void> Probe() override {
@@ -209,11 +209,10 @@ class ClientImpl final : public Client {
   bool WorthTrying(Deadline deadline) const { return deadline - now() >= options_.min_attempt; }
 
   // Exceptions of Asio (a cancelled coroutine) and of the library stop here.
-  asio::awaitable<absl::StatusOr<Result>> Guarded(Request request, Deadline deadline, const OnText* on_text,
-                                                  StartWith start) {
+  asio::awaitable<absl::StatusOr<Result>> Guarded(Request request, Deadline deadline, OnText on_text, StartWith start) {
     absl::StatusOr<Result> out = Failure(Trouble::kCancelled, Advice(Trouble::kCancelled));
     try {
-      out = co_await Run(std::move(request), deadline, on_text, start);
+      out = co_await Run(std::move(request), deadline, on_text ? &on_text : nullptr, start);
     } catch (const boost::system::system_error& error) {
       if (error.code() != asio::error::operation_aborted) {
         out = Failure(Trouble::kConnection, Advice(Trouble::kConnection));
@@ -389,7 +388,7 @@ class ClientImpl final : public Client {
         attempt.verdict.trouble == Trouble::kNone ? OfAnswer(attempt.response) : attempt.verdict.trouble;
     meter.Set(outcome);
     metrics_.OnUsage(target.model, attempt.response.usage);
-    if (outcome != Trouble::kNone) Log(target, attempt, outcome, meter.took());
+    if (outcome != Trouble::kNone && outcome != Trouble::kCancelled) Log(target, attempt, outcome, meter.took());
     co_return attempt;
   }
 

@@ -13,6 +13,8 @@
 //
 // Call from a coroutine on a strand or on a loop with one thread; cancelling it is safe at every
 // moment and gives CANCELLED, or Asio's operation_aborted at the caller's own next co_await.
+// (With Boost 1.81 a coroutine that is cancelled before its first step throws out of the loop, and
+// the signal must outlive the call's end by one turn of the loop: whoever cancels sees to both.)
 // The client must outlive its calls, and its executor's context must outlive the client.
 #pragma once
 

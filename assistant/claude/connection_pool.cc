@@ -23,6 +23,11 @@ namespace {
 
 absl::Status TimedOut() { return Error(absl::StatusCode::kDeadlineExceeded, "the Claude API did not answer in time"); }
 
+// Asio ends a cancelled operation like a failed one; the coroutine's state tells them apart.
+bool Cancelled(const asio::cancellation_state& state) { return state.cancelled() != asio::cancellation_type::none; }
+
+absl::Status CallerGone() { return Error(absl::StatusCode::kCancelled, "the caller went away"); }
+
 }  // namespace
 
 class ConnectionPool::Core : public std::enable_shared_from_this<Core> {
@@ -80,8 +85,7 @@ class ConnectionPool::Core : public std::enable_shared_from_this<Core> {
     };
     Leave leave{*this, waiter};
     co_await waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    const bool cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
-    if (cancelled) co_return Error(absl::StatusCode::kCancelled, "the caller went away");
+    if (Cancelled(co_await asio::this_coro::cancellation_state)) co_return CallerGone();
     const std::lock_guard lock(mutex_);
     if (waiter->granted) {
       leave.keep = true;
@@ -201,6 +205,7 @@ asio::awaitable<absl::StatusOr<std::string>> ConnectionPool::Answer::ReadSome(De
   if (left <= Clock::duration::zero()) co_return TimedOut();
   absl::StatusOr<std::string> bytes =
       co_await connection_->ReadSome(std::min<Clock::duration>(left, core_->options.silence_timeout));
+  if (!bytes.ok() && Cancelled(co_await asio::this_coro::cancellation_state)) co_return CallerGone();
   if (bytes.ok() && bytes->empty()) std::exchange(core_, nullptr)->Return(std::move(connection_));
   co_return bytes;
 }
@@ -252,7 +257,10 @@ asio::awaitable<absl::StatusOr<ConnectionPool::Answer>> ConnectionPool::Send(Htt
     if (!reused) {
       lease.connection = core->Open();
       absl::Status connected = co_await lease.connection->Connect(limit(options.connect_timeout));
-      if (!connected.ok()) co_return connected;
+      if (!connected.ok()) {
+        if (Cancelled(co_await asio::this_coro::cancellation_state)) co_return CallerGone();
+        co_return connected;
+      }
     }
     absl::StatusOr<HttpHead> head =
         co_await lease.connection->Exchange(request, options.max_body, limit(options.first_byte_timeout));
@@ -262,6 +270,7 @@ asio::awaitable<absl::StatusOr<ConnectionPool::Answer>> ConnectionPool::Send(Htt
       answer.head = *std::move(head);
       co_return answer;
     }
+    if (Cancelled(co_await asio::this_coro::cancellation_state)) co_return CallerGone();
     const bool stale =
         reused && !lease.connection->answered() && head.status().code() == absl::StatusCode::kUnavailable;
     lease.connection.reset();

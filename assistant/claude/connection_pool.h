@@ -12,7 +12,7 @@
 // or a loop with one thread. Cancelling that coroutine is safe at every moment. The pool must
 // outlive nothing: answers under way keep what they need.
 //
-// Errors: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL as in connection.h.
+// Errors: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL as in connection.h; CANCELLED.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -77,8 +77,10 @@ absl::Status Check(const Request& request, const ModelSettings& settings, int ma
   if (request.messages.empty()) return Invalid("messages: expected at least one");
   if (request.messages.size() > kMaxMessages) return Invalid("messages: too many");
   const Message& last = request.messages.back();
-  if (last.role != Role::kUser || IsEmpty(last))
+  const bool in_turn = last.role == Role::kUser || settings.resumes;
+  if (!in_turn || IsEmpty(last)) {
     return Invalid("messages: the last one must be the user's and not empty");
+  }
   if (request.tools && !request.tools->text().starts_with('[')) return Invalid("tools: expected a JSON array");
   return absl::OkStatus();
 }
