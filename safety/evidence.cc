@@ -14,6 +14,12 @@ constexpr std::uint32_t kInfoReach = 3;
 constexpr std::uint32_t kResolvedReach = 10;
 constexpr std::uint32_t kOrReach = 12;
 
+// "don't want" in "don't want to live" is what the rule is about, not a denial of it.
+bool Inside(const Hit& guard, const Match& match) {
+  return std::any_of(match.hits.begin(), match.hits.end(),
+                     [&](const Hit& hit) { return guard.first >= hit.first && guard.last <= hit.last; });
+}
+
 }  // namespace
 
 Evidence::Evidence(const Tables& tables, const Numerals& numerals, const Lexicon& lexicon, const Words& words)
@@ -120,6 +126,15 @@ bool Evidence::Mixes(LanguageId a, LanguageId b) const {
   return x == "en" || y == "en" || x.substr(0, 2) == y.substr(0, 2);
 }
 
+// "no" is Portuguese for "in the", so an English guard says nothing about Romance words; in English
+// words every language's guards count.
+bool Evidence::Guards(LanguageId guard, LanguageId hit) const {
+  const std::string& x = tables_.languages[guard];
+  const std::string& y = tables_.languages[hit];
+  if (guard == hit || y == "en") return true;
+  return (x == "en" && (y.starts_with("hi") || y == "ar")) || (x.starts_with("hi") && y.starts_with("hi"));
+}
+
 bool Evidence::Negated(const Match& match) const {
   for (const Hit& hit : match.hits) {
     if (NegatedBefore(hit, match)) return true;
@@ -138,7 +153,7 @@ bool Evidence::NegatedBefore(const Hit& hit, const Match& match) const {
     if (edge == Break::kSentence) return false;
     --i;
     const auto it = std::find_if(negations.begin(), negations.end(), [&](const Hit& negation) {
-      return negation.last == i && Mixes(negation.language, hit.language);
+      return negation.last == i && Guards(negation.language, hit.language) && !Inside(negation, match);
     });
     if (it != negations.end()) {
       if (edge == Break::kClause) return false;  // "no, chest pain"
@@ -169,7 +184,7 @@ bool Evidence::NegatedAfter(const Match& match) const {
   for (std::uint32_t i = match.last + 1; i < words_.tokens.size() && i <= match.last + kAfterReach; ++i) {
     if (words_.tokens[i].before != Break::kNone) return false;
     for (const Hit& negation : negations) {
-      if (negation.first == i) return Mixes(negation.language, match.language);
+      if (negation.first == i) return Guards(negation.language, match.language);
     }
     if (!(flags_[i] & kFillerWord)) return false;
   }

@@ -2,7 +2,9 @@
 // concept, with the guards that may take a meaning back.
 #pragma once
 
+#include <cstdint>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -46,6 +48,7 @@ class Evidence {
  private:
   void AddMeasures(const Numerals& numerals);
   void DropShadowed();
+  bool Guards(LanguageId guard, LanguageId hit) const;
   bool NegatedBefore(const Hit& hit, const Match& match) const;
   bool NegatedAfter(const Match& match) const;
   std::uint32_t Clause(std::uint32_t word) const { return clauses_[word]; }

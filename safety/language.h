@@ -6,8 +6,9 @@
 
 namespace medidesk::safety {
 
-// BCP 47 tag. `unsure` (empty: "en") when no language is clearly ahead, for example for "ok" or a
-// number; pass a verdict's language or the conversation's last one. Thread-safe, linear.
-std::string_view GuessLanguage(std::string_view text, std::string_view unsure = "en");
+// BCP 47 tag. `hint` (empty: "en") is the answer when no language is clearly ahead, for example for
+// "ok" or a number, and wins a close race; pass a verdict's language or the conversation's last one.
+// The view returned is `hint` or a constant. Thread-safe, linear.
+std::string_view GuessLanguage(std::string_view text, std::string_view hint = "en");
 
 }  // namespace medidesk::safety

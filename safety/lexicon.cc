@@ -7,14 +7,9 @@
 namespace medidesk::safety {
 namespace {
 
-constexpr std::size_t kFuzzyLetters = 5;  // a word shorter than this is misspelt into other words too easily
-constexpr std::size_t kMaxFuzzyLetters = 24;
+using Letters = Lexicon::Letters;
 
-// The code points of a word, at most kMaxFuzzyLetters + 1.
-struct Letters {
-  std::array<std::string_view, kMaxFuzzyLetters + 1> at;
-  std::size_t size = 0;
-};
+constexpr std::size_t kFuzzyLetters = 5;  // a word shorter than this is misspelt into other words too easily
 
 Letters SplitLetters(std::string_view word) {
   Letters letters;
@@ -28,15 +23,21 @@ Letters SplitLetters(std::string_view word) {
   return letters;
 }
 
-// FNV-1a of the word without letter `skip` (none left out when skip == size).
+constexpr std::uint64_t kHashStart = 14695981039346656037u;  // FNV-1a
+
+std::uint64_t HashLetter(std::uint64_t hash, std::string_view letter) {
+  for (const char c : letter) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 1099511628211u;
+  }
+  return hash;
+}
+
+// Hash of the word without letter `skip` (none left out when skip == size).
 std::uint64_t HashWithout(const Letters& letters, std::size_t skip) {
-  std::uint64_t hash = 14695981039346656037u;
+  std::uint64_t hash = kHashStart;
   for (std::size_t i = 0; i < letters.size; ++i) {
-    if (i == skip) continue;
-    for (const char c : letters.at[i]) {
-      hash ^= static_cast<unsigned char>(c);
-      hash *= 1099511628211u;
-    }
+    if (i != skip) hash = HashLetter(hash, letters.at[i]);
   }
   return hash;
 }
@@ -56,6 +57,16 @@ bool OneSlip(const Letters& a, const Letters& b, bool swap_only) {
   if (i == a.size) return true;
   if (i + 1 < a.size && a.at[i] == b.at[i + 1] && a.at[i + 1] == b.at[i]) return same_from(i + 2, i + 2);
   return !swap_only && same_from(i + 1, i + 1);
+}
+
+// An Arabic word without the conjunction, preposition or article written onto it ("and", "with",
+// "the"); empty when there is none or too little would be left.
+std::string_view WithoutArabicPrefix(std::string_view word, std::size_t letters) {
+  constexpr std::array<std::string_view, 6> kPrefixes = {"بال", "لل", "ال", "و", "ف", "ب"};
+  for (const std::string_view prefix : kPrefixes) {
+    if (word.starts_with(prefix) && letters >= prefix.size() / 2 + 2) return word.substr(prefix.size());
+  }
+  return {};
 }
 
 }  // namespace
@@ -93,13 +104,14 @@ Lexicon::PatternId Lexicon::Intern(const TermWord& word) {
     same.push_back(id);
   }
   const Letters letters = SplitLetters(word.text);
-  patterns_.push_back(
-      {.text = word.text, .letters = static_cast<std::uint16_t>(letters.size), .exact = word.exact || word.stem});
-  if (!word.exact && letters.size >= kFuzzyLetters - 1 && letters.size <= kMaxFuzzyLetters) {
-    // A stem is misspelt as a whole word only: "chokign".
-    patterns_.back().exact = false;
-    for (std::size_t skip = 0; skip <= letters.size; ++skip) {
-      auto& ids = near_[HashWithout(letters, skip)];
+  patterns_.push_back({.text = word.text,
+                       .letters = static_cast<std::uint16_t>(letters.size),
+                       .whole = !word.stem,
+                       .exact = word.exact});
+  if (!word.exact && letters.size >= kFuzzyLetters - 1 && letters.size <= Lexicon::kMaxFuzzyLetters) {
+    auto& near = word.stem ? near_stems_ : near_;
+    for (std::size_t skip = 0; skip <= letters.size && (!word.stem || letters.size >= kFuzzyLetters); ++skip) {
+      auto& ids = near[HashWithout(letters, skip)];
       if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
     }
   }
@@ -109,6 +121,7 @@ Lexicon::PatternId Lexicon::Intern(const TermWord& word) {
 void Lexicon::Add(const std::vector<TermWord>& words, ConceptId concept_id, LanguageId language) {
   Sequence sequence{.patterns = {}, .concept_id = concept_id, .language = language};
   for (const TermWord& word : words) sequence.patterns.push_back(Intern(word));
+  if (concept_id == kKnown) patterns_[sequence.patterns.front()].known = true;
   starts_.resize(patterns_.size());
   starts_[sequence.patterns.front()].push_back(std::move(sequence));
 }
@@ -118,18 +131,61 @@ void Lexicon::Match(std::string_view word, std::size_t letters, std::vector<Patt
   if (const auto it = words_.find(word); it != words_.end()) {
     found.insert(found.end(), it->second.begin(), it->second.end());
   }
-  for (std::size_t size = 3; size <= std::min(word.size(), longest_stem_); ++size) {
+  for (std::size_t size = 2; size <= std::min(word.size(), longest_stem_); ++size) {
     if (const auto it = stems_.find(word.substr(0, size)); it != stems_.end()) found.push_back(it->second);
   }
-  if (found.size() != before || letters + 1 < kFuzzyLetters || letters > kMaxFuzzyLetters) return;
-  const Letters typed = SplitLetters(word);
+  // A word the tables know is no misspelling; one that only begins like a stem may be.
+  const auto known = [&](PatternId id) { return patterns_[id].whole || patterns_[id].known; };
+  if (std::any_of(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), known)) return;
+  // "وبالصدر" is "and in the chest": at most a conjunction and an article come off.
+  std::string_view bare = word;
+  std::size_t bare_letters = letters;
+  for (int i = 0; i < 2; ++i) {
+    const std::string_view rest = WithoutArabicPrefix(bare, bare_letters);
+    if (rest.empty()) break;
+    bare_letters -= (bare.size() - rest.size()) / 2;
+    bare = rest;
+    if (const auto it = words_.find(bare); it != words_.end()) {
+      found.insert(found.end(), it->second.begin(), it->second.end());
+      return;
+    }
+    for (std::size_t size = 2; size <= std::min(bare.size(), longest_stem_); ++size) {
+      if (const auto it = stems_.find(bare.substr(0, size)); it != stems_.end()) found.push_back(it->second);
+    }
+    if (found.size() != before) return;
+  }
+  if (letters + 1 < kFuzzyLetters || letters > Lexicon::kMaxFuzzyLetters) return;
+  MatchMisspelt(SplitLetters(word), before, found);
+}
+
+void Lexicon::MatchMisspelt(const Letters& typed, std::size_t before, std::vector<PatternId>& found) const {
+  const auto add = [&](PatternId id) {
+    if (std::find(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), id) == found.end()) {
+      found.push_back(id);
+    }
+  };
   for (std::size_t skip = 0; skip <= typed.size; ++skip) {
+    std::uint64_t hash = kHashStart;
+    for (std::size_t i = 0; i < typed.size; ++i) {
+      if (i == skip) continue;
+      hash = HashLetter(hash, typed.at[i]);
+      if (i + 2 < kFuzzyLetters) continue;
+      const auto it = near_stems_.find(hash);
+      if (it == near_stems_.end()) continue;
+      for (const PatternId id : it->second) {
+        const Letters stem = SplitLetters(patterns_[id].text);
+        for (std::size_t size = stem.size - 1; size <= std::min(stem.size + 1, typed.size); ++size) {
+          Letters beginning = typed;
+          beginning.size = size;
+          if (OneSlip(beginning, stem, false)) add(id);
+        }
+      }
+    }
     const auto it = near_.find(HashWithout(typed, skip));
     if (it == near_.end()) continue;
     for (const PatternId id : it->second) {
       const Pattern& pattern = patterns_[id];
-      if (std::find(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), id) != found.end()) continue;
-      if (OneSlip(typed, SplitLetters(pattern.text), pattern.letters < kFuzzyLetters)) found.push_back(id);
+      if (OneSlip(typed, SplitLetters(pattern.text), pattern.letters < kFuzzyLetters)) add(id);
     }
   }
 }

@@ -9,6 +9,7 @@
 // Built once, immutable after: thread-safe. Linear in the message.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +31,13 @@ struct Hit {
 
 class Lexicon {
  public:
+  // The code points of a word, as far as misspellings are looked for.
+  static constexpr std::size_t kMaxFuzzyLetters = 24;
+  struct Letters {
+    std::array<std::string_view, kMaxFuzzyLetters + 1> at;
+    std::size_t size = 0;
+  };
+
   explicit Lexicon(const Tables& tables);
 
   // In the order of `first`. Terms are not found across the end of a sentence, ignored phrases
@@ -47,6 +55,8 @@ class Lexicon {
   struct Pattern {
     std::string text;
     std::uint16_t letters = 0;
+    bool whole = false;  // not a stem
+    bool known = false;  // named as an ordinary word
     bool exact = false;
   };
   struct Sequence {  // a term, by its patterns
@@ -59,13 +69,16 @@ class Lexicon {
   void Add(const std::vector<TermWord>& words, ConceptId concept_id, LanguageId language);
   // Appends what `word` may stand for to `found`.
   void Match(std::string_view word, std::size_t letters, std::vector<PatternId>& found) const;
+  // `before`: where this word's patterns begin in `found`.
+  void MatchMisspelt(const Letters& typed, std::size_t before, std::vector<PatternId>& found) const;
 
   std::vector<Pattern> patterns_;
-  StringMap<std::vector<PatternId>> words_;                         // whole words
-  StringMap<PatternId> stems_;                                      // beginnings
-  std::unordered_map<std::uint64_t, std::vector<PatternId>> near_;  // hash of a word less one letter (or none)
-  std::vector<std::vector<Sequence>> starts_;                       // by first pattern
-  std::size_t longest_stem_ = 0;                                    // bytes
+  StringMap<std::vector<PatternId>> words_;  // whole words
+  StringMap<PatternId> stems_;               // beginnings
+  // Hash of a word, or of a beginning, less one letter (or none).
+  std::unordered_map<std::uint64_t, std::vector<PatternId>> near_, near_stems_;
+  std::vector<std::vector<Sequence>> starts_;  // by first pattern
+  std::size_t longest_stem_ = 0;               // bytes
 };
 
 }  // namespace medidesk::safety

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace medidesk::safety {
 namespace {
@@ -185,10 +186,17 @@ class Builder {
 
   void Separate(Break strength) {
     Close();
+    apostrophe_ = false;
     break_ = std::max(break_, strength);
   }
 
-  bool in_word() const { return open_ && !number_; }
+  // "can't" and "cant" are one word; French "j'ai" is two. Decided when the next word is complete.
+  void Apostrophe() {
+    const bool inside = open_ && !number_;
+    Close();
+    apostrophe_ = inside;
+  }
+
   bool full() const { return words_.tokens.size() >= kMaxWords; }
 
   Words Finish() && {
@@ -240,6 +248,11 @@ class Builder {
                 .before = break_,
                 .number = number_};
     if (token.size == 0) return;
+    if (std::exchange(apostrophe_, false) && IsContraction(std::string_view(words_.buffer).substr(start_))) {
+      words_.tokens.back().size = static_cast<std::uint16_t>(words_.tokens.back().size + token.size);
+      words_.tokens.back().letters = static_cast<std::uint16_t>(words_.tokens.back().letters + token.letters);
+      return;
+    }
     if (number_) {
       const char* begin = words_.buffer.data() + start_;
       std::from_chars(begin, begin + token.size, token.value);
@@ -248,31 +261,16 @@ class Builder {
     words_.tokens.push_back(token);
   }
 
+  static bool IsContraction(std::string_view end) {
+    return end == "t" || end == "s" || end == "m" || end == "d" || end == "l" || end == "re" || end == "ve";
+  }
+
   Words words_;
   Break break_ = Break::kNone;
-  bool open_ = false, number_ = false, has_point_ = false, half_ = false;
+  bool open_ = false, number_ = false, has_point_ = false, half_ = false, apostrophe_ = false;
   std::size_t start_ = 0, letters_ = 0;
   std::int32_t last_ = 0, before_ = 0;
 };
-
-// "can't" and "cant" are one word; French "j'ai" is two.
-bool JoinsAfterApostrophe(std::string_view rest) {
-  std::size_t size = 0;
-  while (size < rest.size() && size < 3 && ((rest[size] | 0x20) >= 'a' && (rest[size] | 0x20) <= 'z')) ++size;
-  if (size < rest.size() && size == 3) return false;
-  if (size < rest.size() && static_cast<unsigned char>(rest[size]) >= 0x80) {
-    // An accented letter goes on with the word; other signs end it.
-    utf8proc_int32_t next = 0;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(rest.data() + size);
-    if (utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(rest.size() - size), &next) > 0 && IsLetter(next)) {
-      return false;
-    }
-  }
-  std::string end(rest.substr(0, size));
-  for (char& c : end) c = static_cast<char>(c | 0x20);
-  return end == "t" || end == "s" || end == "m" || end == "d" || end == "l" || end == "ll" || end == "re" ||
-         end == "ve";
-}
 
 bool DigitAt(std::string_view rest) {
   utf8proc_int32_t next = 0;
@@ -294,7 +292,7 @@ Words Normalise(std::string_view text) {
     }
     text.remove_prefix(static_cast<std::size_t>(used));
     if (IsApostrophe(c)) {
-      if (!builder.in_word() || !JoinsAfterApostrophe(text)) builder.Separate(Break::kNone);
+      builder.Apostrophe();
       continue;
     }
     std::array<utf8proc_int32_t, 32> parts;  // the longest decomposition (U+FDFA) has 18

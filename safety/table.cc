@@ -286,7 +286,9 @@ class Parser {
         term.words.push_back(
             {.text = std::string(words.Text(i)), .stem = stem && last, .exact = exact || words.tokens[i].number});
       }
-      if (stem && words.tokens.back().letters < 3) return At("a stem has at least three letters");
+      const std::size_t least = term.words.size() == words.tokens.size() ? 3 : 2;
+      if (stem && words.tokens.back().letters < least)
+        return At("a stem has at least three letters (two, if not the first word)");
     }
     if (term.words.empty()) return At("a term is empty: two | side by side, or one at the end");
     if (term.words.size() > 8) return At("a term has at most eight words");
