@@ -8,7 +8,7 @@ void Router::Add(std::string_view method, std::string_view pattern, Handler hand
       below ? prefixes_[std::string(pattern.substr(0, pattern.size() - 1))] : exact_[std::string(pattern)];
   methods.pattern = pattern;
   if (!methods.allow.empty()) methods.allow += ", ";
-  methods.allow += method;
+  methods.allow += method;  // "*" never shows: such a path takes every method
   if (method == "GET") methods.allow += ", HEAD";
   auto route = std::make_unique<Route>(Route{std::string(pattern), std::move(handler), options});
   methods.routes.emplace_back(std::string(method), std::move(route));
@@ -27,7 +27,8 @@ Router::Match Router::Find(std::string_view method, std::string_view path) const
   if (methods == nullptr) return {};
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   for (const auto& [name, route] : methods->routes) {
-    if (name == wanted) return {.route = route.get(), .pattern = methods->pattern, .allow = methods->allow};
+    if (name == wanted || name == "*")
+      return {.route = route.get(), .pattern = methods->pattern, .allow = methods->allow};
   }
   return {.route = nullptr, .pattern = methods->pattern, .allow = methods->allow};
 }

@@ -37,6 +37,7 @@ class Router {
     RouteOptions options;
   };
 
+  // `method` "*" takes every method that was not added before it.
   void Add(std::string_view method, std::string_view pattern, Handler handler, RouteOptions options);
   void Add(std::string_view method, std::string_view pattern, Handler handler) {
     Add(method, pattern, std::move(handler), RouteOptions{});

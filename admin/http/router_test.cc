@@ -46,6 +46,13 @@ TEST_F(RouterTest, TellsAnUnknownMethodFromAnUnknownPath) {
   EXPECT_EQ(router_.Find("", "").allow, "");
 }
 
+TEST_F(RouterTest, TakesAnyMethodWhereAskedTo) {
+  router_.Add("OPTIONS", "/b/*", Nothing);
+  router_.Add("*", "/b/*", Nothing, {.counts = false});
+  EXPECT_TRUE(router_.Find("OPTIONS", "/b/c").route->options.counts);
+  EXPECT_FALSE(router_.Find("BREW", "/b/c").route->options.counts);
+}
+
 TEST_F(RouterTest, ListsItsPatterns) {
   EXPECT_THAT(router_.Patterns(), testing::UnorderedElementsAre("/a", "/files/*", "/files/private/*"));
 }

@@ -58,7 +58,10 @@ class Gate {
 
 class ServerTest : public testing::Test {
  protected:
-  ~ServerTest() override { gate_.Open(); }
+  ~ServerTest() override {
+    gate_.Open();
+    io_.Stop();
+  }
 
   void Start(Server::Options options = {}) {
     Router router;

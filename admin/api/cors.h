@@ -1,0 +1,30 @@
+// Cross-origin headers of the webhook: a dashboard in a browser gets nothing to read without them,
+// errors included, so they go on every answer.
+//
+// Immutable and thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/http/request.h"
+#include "admin/http/response.h"
+
+namespace medidesk::admin {
+
+class Cors {
+ public:
+  // Comma-separated origins ("https://desk.example.org"); empty or "*": every origin.
+  explicit Cors(std::string_view allowed_origins = {});
+
+  // Adds what every answer carries.
+  void Decorate(const http::Request& request, http::Response& response) const;
+  // The answer to a preflight, before any key check (it carries none); Decorate() comes on top.
+  http::Response Preflight() const;
+
+ private:
+  std::vector<std::string> origins_;  // empty: every one
+};
+
+}  // namespace medidesk::admin
