@@ -49,4 +49,8 @@ struct ChannelOptions {
 // and there are no TLS files, or the files are wrong.
 absl::StatusOr<Channel> Connect(const std::string& address, const ChannelOptions& options = {});
 
+// Keeps gRPC's callback threads until the process ends. Otherwise the last channel stops them, and when
+// its last owner was a callback one of them would wait for itself: gRPC 1.51 then frees its queue twice.
+void KeepCallbackThreads();
+
 }  // namespace medidesk::rpc

@@ -122,6 +122,7 @@ void Server::SetServing(const std::string& service, bool serving) {
 }
 
 Channel Server::InProcessChannel() {
+  KeepCallbackThreads();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   return {server_->InProcessChannel(arguments), local_};
