@@ -1,5 +1,9 @@
 #include "store/build.h"
 
+#include <fmt/format.h>
+
+#include <string_view>
+
 #include "base/phi.h"
 
 namespace medidesk::store {
@@ -28,6 +32,13 @@ absl::Status StoreConfig::Check() const {
   if (statement_timeout.count() < 100) {
     return Error(absl::StatusCode::kInvalidArgument, "--statement_timeout: must be at least 100ms");
   }
+  if (!hospital_file.empty()) {
+    if (const auto facts = ReadHospitalFile(hospital_file); !facts.ok()) {
+      const std::string_view text = Text(facts.status());
+      return Error(absl::StatusCode::kInvalidArgument,
+                   fmt::format("--hospital_file: {}", text.substr(0, text.find('\n'))));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -42,13 +53,19 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
             metrics_),
       conversations_(pool_, {.webhook_number = config.webhook_number}),
       conversation_service_(dispatcher_, conversations_, {}),
+      knowledge_(pool_),
+      knowledge_service_(dispatcher_, knowledge_, {}),
       maintenance_(
           {.url = Phi(config.database_url),
-           .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url)},
+           .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url),
+           .on_schema_ready =
+               [url = Phi(config.database_url), file = config.hospital_file] {
+                 return file.empty() ? absl::OkStatus() : ImportFirstHospitalFile(url, "medidesk_service", file);
+               }},
           metrics_) {}
 
 Store::~Store() = default;
 
-std::vector<grpc::Service*> Store::services() { return {&conversation_service_}; }
+std::vector<grpc::Service*> Store::services() { return {&conversation_service_, &knowledge_service_}; }
 
 }  // namespace medidesk::store

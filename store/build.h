@@ -13,9 +13,11 @@
 #include "base/rpc/dispatcher.h"
 #include "store/conversation_repository.h"
 #include "store/db_pool.h"
+#include "store/knowledge/knowledge_repository.h"
 #include "store/maintenance.h"
 #include "store/metrics.h"
 #include "store/service/conversation_service.h"
+#include "store/service/knowledge_service.h"
 
 namespace medidesk::store {
 
@@ -49,6 +51,8 @@ class Store {
   DbPool pool_;
   ConversationRepository conversations_;
   ConversationService conversation_service_;
+  KnowledgeRepository knowledge_;
+  KnowledgeService knowledge_service_;
   Maintenance maintenance_;
 };
 

@@ -93,7 +93,7 @@ asio::awaitable<absl::StatusOr<std::vector<v1::KnowledgeChange>>> KnowledgeRepos
   co_return co_await pool_.Run(kHistory, deadline, work);
 }
 
-absl::StatusOr<std::string> ReadHospitalFile(const std::string& path) {
+absl::StatusOr<Facts> ReadHospitalFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return Error(absl::StatusCode::kNotFound, fmt::format("{}: cannot be opened; check the path and its rights", path));
@@ -101,13 +101,11 @@ absl::StatusOr<std::string> ReadHospitalFile(const std::string& path) {
   std::string content(kMaxFileBytes + 1, '\0');  // one more byte tells a file that is too long
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(file.gcount()));
-  MD_ASSIGN_OR_RETURN(const Facts facts, ParseHospitalFile(content, path));
-  return content;
+  return ParseHospitalFile(content, path);
 }
 
 absl::Status ImportFirstHospitalFile(const Phi<std::string>& url, const std::string& role, const std::string& path) {
-  MD_ASSIGN_OR_RETURN(const std::string content, ReadHospitalFile(path));
-  MD_ASSIGN_OR_RETURN(const Facts facts, ParseHospitalFile(content, path));
+  MD_ASSIGN_OR_RETURN(const Facts facts, ReadHospitalFile(path));
   FactsChange change;
   bool first = false;
   change.edit = [&](Facts* stored) {

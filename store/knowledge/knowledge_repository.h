@@ -58,9 +58,8 @@ class KnowledgeRepository {
   DbPool::Clock::time_point looked_{};  // under mutex_; when it was
 };
 
-// The text of a hospital file that is good; InvalidArgument as ParseHospitalFile, NotFound or
-// PermissionDenied for a file that cannot be read. Blocks.
-absl::StatusOr<std::string> ReadHospitalFile(const std::string& path);
+// Reads a hospital file; InvalidArgument as ParseHospitalFile, NotFound for a file that cannot be opened. Blocks.
+absl::StatusOr<Facts> ReadHospitalFile(const std::string& path);
 
 // Imports the file while no facts are stored; else does nothing. Blocks; for the start of the store.
 absl::Status ImportFirstHospitalFile(const Phi<std::string>& url, const std::string& role, const std::string& path);
