@@ -1,0 +1,20 @@
+// The webhook's way to the assistant.
+#pragma once
+
+#include "admin/api/reply_backend.h"
+#include "base/rpc/client.h"
+#include "medidesk/assistant/v1/assistant.grpc.pb.h"
+
+namespace medidesk::admin {
+
+// Thread-safe.
+class ReplyClient final : public ReplyBackend {
+ public:
+  explicit ReplyClient(const rpc::Channel& assistant) : assistant_(assistant) {}
+  boost::asio::awaitable<absl::StatusOr<ReplyResult>> Reply(ReplyCall call) override;
+
+ private:
+  rpc::Client<assistant::v1::AssistantService> assistant_;
+};
+
+}  // namespace medidesk::admin

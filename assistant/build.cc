@@ -1,0 +1,97 @@
+#include "assistant/build.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/log.h"
+#include "safety/table.h"
+
+namespace medidesk::assistant {
+
+void AssistantConfig::Register(FlagSet& flags) {
+  flags.Add("anthropic_api_key", &anthropic_api_key, "Claude; empty: answers come from the facts alone");
+  flags.Add("anthropic_base_url", &anthropic_base_url, "where Claude is reached");
+  flags.Add("anthropic_ca_file", &anthropic_ca_file, "PEM file of a CA to trust beside the system's, for a proxy");
+  flags.Add("model", &model, "model that answers");
+  flags.Twin("model", "MEDIDESK_MODEL");
+  flags.Add("fallback_model", &fallback_model, "model asked when the first gives no answer; empty: none");
+  flags.Twin("fallback_model", "MEDIDESK_FALLBACK_MODEL");
+  flags.Add("claude_connections", &claude_connections, "connections to Claude", {.min = 1, .max = 1000});
+  flags.Add("claude_queue", &claude_queue, "calls that may wait for a connection to Claude",
+            {.min = 0, .max = 100'000});
+  flags.Add("assistant_max_in_flight", &assistant_max_in_flight, "calls the assistant runs at once; more are refused",
+            {.min = 1, .max = 100'000});
+  flags.Add("history_messages", &history_messages, "messages of history read for an answer", {.min = 0, .max = 200});
+  flags.Add("history_tokens", &context.history_tokens, "tokens of history sent to the model",
+            {.min = 0, .max = 200'000});
+  flags.Add("facts_tokens", &context.facts_tokens, "tokens of facts sent whole; above, the relevant ones are picked",
+            {.min = 0, .max = 500'000});
+  flags.Add("emergency_number", &emergency_number, "of the site, where the hospital's file has none");
+  flags.Twin("emergency_number", "MEDIDESK_EMERGENCY_NUMBER");
+  flags.Add("crisis_line", &crisis_line, "of the site, where the hospital's file has none");
+  flags.Twin("crisis_line", "MEDIDESK_CRISIS_LINE");
+}
+
+absl::Status AssistantConfig::Check() const {
+  if (model.empty()) return Error(absl::StatusCode::kInvalidArgument, "--model: must not be empty");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConfig& config,
+                                                             rpc::Dispatcher::Executor executor,
+                                                             prometheus::Registry& registry,
+                                                             const rpc::Channel& store) {
+  MD_ASSIGN_OR_RETURN(safety::Gate gate, safety::Gate::Make(safety::EmbeddedTables()));
+  MD_ASSIGN_OR_RETURN(safety::Texts texts, safety::Texts::Make(safety::EmbeddedTexts()));
+  std::unique_ptr<Assistant> assistant(
+      new Assistant(config, executor, registry, store, std::move(gate), std::move(texts)));
+  if (!config.anthropic_api_key.empty()) {
+    claude::ClientOptions options;
+    options.api_key = claude::ApiKey(config.anthropic_api_key);
+    options.base_url = config.anthropic_base_url;
+    options.ca_file = config.anthropic_ca_file;
+    options.model = config.model;
+    options.fallback_model = config.fallback_model;
+    options.max_connections = static_cast<std::size_t>(config.claude_connections);
+    options.max_waiting = static_cast<std::size_t>(config.claude_queue);
+    MD_ASSIGN_OR_RETURN(assistant->client_,
+                        claude::MakeClient(executor, std::move(options), assistant->claude_metrics_));
+  }
+  AnswerMaker::Options answer_options;
+  answer_options.context = config.context;
+  assistant->answers_ = std::make_unique<AnswerMaker>(assistant->client_.get(), assistant->facts_, assistant->texts_,
+                                                      assistant->metrics_, answer_options);
+  TurnFlow::Options flow_options;
+  flow_options.history_limit = config.history_messages;
+  assistant->flow_ = std::make_unique<TurnFlow>(store, assistant->gate_, assistant->texts_, assistant->facts_,
+                                                *assistant->answers_, assistant->metrics_, flow_options);
+  assistant->service_.SetFlow(assistant->flow_.get());
+  return assistant;
+}
+
+Assistant::Assistant(const AssistantConfig& config, rpc::Dispatcher::Executor executor, prometheus::Registry& registry,
+                     const rpc::Channel& store, safety::Gate gate, safety::Texts texts)
+    : gate_(std::move(gate)),
+      texts_(std::move(texts)),
+      metrics_(registry),
+      claude_metrics_(registry, config.model, config.fallback_model),
+      dispatcher_(executor, registry, {.service = "assistant", .max_in_flight = config.assistant_max_in_flight}),
+      facts_(
+          executor, store,
+          {.context = config.context, .emergency_number = config.emergency_number, .crisis_line = config.crisis_line}),
+      service_(dispatcher_, store, gate_, texts_, facts_, config.context) {}
+
+Assistant::~Assistant() { Stop(); }
+
+void Assistant::Start() {
+  facts_.Start();
+  if (client_ != nullptr) {
+    boost::asio::co_spawn(dispatcher_.executor(), client_->Probe(), boost::asio::detached);
+  } else {
+    log::Info("no_model_key", {{"answers", "facts"}});
+  }
+}
+
+void Assistant::Stop() { facts_.Stop(); }
+
+}  // namespace medidesk::assistant

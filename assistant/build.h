@@ -1,0 +1,74 @@
+// The assistant put together. Used by main.cc and by the all-in-one program.
+#pragma once
+
+#include <grpcpp/impl/service_type.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "assistant/claude/client.h"
+#include "assistant/claude/metrics.h"
+#include "assistant/service/answer_maker.h"
+#include "assistant/service/assistant_service.h"
+#include "assistant/service/fact_cache.h"
+#include "assistant/service/turn_flow.h"
+#include "base/flags.h"
+#include "base/rpc/channel.h"
+#include "base/rpc/dispatcher.h"
+
+namespace medidesk::assistant {
+
+struct AssistantConfig {
+  std::string anthropic_api_key;
+  std::string anthropic_base_url = "https://api.anthropic.com";
+  std::string anthropic_ca_file;
+  std::string model = "claude-haiku-5-5";
+  std::string fallback_model = "claude-sonnet-5-5";
+  int claude_connections = 64;
+  int claude_queue = 256;
+  int assistant_max_in_flight = 512;
+  int history_messages = 40;
+  std::string emergency_number;
+  std::string crisis_line;
+  ContextOptions context;
+
+  void Register(FlagSet& flags);
+  absl::Status Check() const;
+};
+
+// Owns everything but the event loop, the registry and the store behind `store`, which outlive it.
+// Stop servers first, then Stop(), then the event loop.
+class Assistant {
+ public:
+  // INVALID_ARGUMENT when the Claude client's options are wrong or a safety table does not parse.
+  static absl::StatusOr<std::unique_ptr<Assistant>> Create(const AssistantConfig& config,
+                                                           rpc::Dispatcher::Executor executor,
+                                                           prometheus::Registry& registry, const rpc::Channel& store);
+  ~Assistant();
+
+  rpc::Dispatcher& dispatcher() { return dispatcher_; }
+  std::vector<grpc::Service*> services() { return {&service_}; }
+
+  // Follows the facts and asks what the models can do.
+  void Start();
+  void Stop();
+
+ private:
+  Assistant(const AssistantConfig& config, rpc::Dispatcher::Executor executor, prometheus::Registry& registry,
+            const rpc::Channel& store, safety::Gate gate, safety::Texts texts);
+
+  const safety::Gate gate_;
+  const safety::Texts texts_;
+  AssistantMetrics metrics_;
+  claude::Metrics claude_metrics_;
+  std::unique_ptr<claude::Client> client_;  // null without a key
+  rpc::Dispatcher dispatcher_;
+  FactCache facts_;
+  std::unique_ptr<AnswerMaker> answers_;
+  std::unique_ptr<TurnFlow> flow_;
+  AssistantService service_;
+};
+
+}  // namespace medidesk::assistant

@@ -1,0 +1,33 @@
+// What a model's text must pass before a patient may see it (safety rules 9-11, 24, 25): it claims no
+// action that no tool did, names no dose, gives no diagnosis or reassurance, links only to allowed
+// hosts, leaks no prompt or internal id, and is not empty or too long.
+//
+// Deterministic, without I/O; any bytes are safe. Phrases are data: check_phrases.cc.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace medidesk::assistant {
+
+struct CheckContext {
+  std::vector<std::string> allowed_link_hosts;    // "sunrise.example"; their subdomains pass, too
+  std::vector<std::string> allowed_phone_digits;  // the site's own numbers, digits only
+  bool action_done = false;                       // a tool succeeded in this turn
+  std::size_t max_chars = 4096;                   // code points
+};
+
+struct CheckResult {
+  bool passed = false;
+  std::string rule;  // what stopped it: empty, length, claimed_action, dose, diagnosis, link, leak
+  std::string text;  // to be sent: trimmed, Markdown turned into WhatsApp's formatting
+};
+
+// Thread-safe.
+CheckResult CheckReply(std::string_view text, const CheckContext& context);
+
+// **bold**, # headings, [text](url), `code` and table bars as WhatsApp shows them.
+std::string ToWhatsAppText(std::string_view markdown);
+
+}  // namespace medidesk::assistant

@@ -1,0 +1,50 @@
+// Turns a patient's turn and the hospital's facts into one request to the model.
+//
+//   system[0]  persona, rules and facts: byte for byte the same for every patient until the facts
+//              change, marked for prompt caching
+//   system[1]  this turn's: date and desk hours, language, retrieved facts when they do not all fit
+//   messages   history inside its token budget, oldest first, then the turn's texts
+//
+// Pure: time is an argument. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "assistant/claude/messages.h"
+#include "assistant/facts/fact_book.h"
+#include "medidesk/store/v1/conversation.pb.h"
+
+namespace medidesk::assistant {
+
+struct ContextOptions {
+  int history_tokens = 3000;    // of history, newest first
+  int facts_tokens = 30'000;    // all facts go into the stable prompt up to here; above, retrieval
+  int retrieved_tokens = 4000;  // of retrieved facts then
+  int max_answer_tokens = 700;
+};
+
+// Made once for each revision of the facts.
+struct StablePrompt {
+  std::shared_ptr<const FactBook> book;
+  std::string text;
+  bool retrieval = false;  // the facts are not all in `text`
+};
+std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,
+                                                     const ContextOptions& options);
+
+struct TurnContext {
+  std::string turn_prompt;
+  claude::Request request;
+  int estimated_tokens = 0;
+};
+// `language`: BCP 47 tag of the answer. The turn has at least one text.
+TurnContext BuildContext(const StablePrompt& stable, const store::v1::Turn& turn, std::string_view language,
+                         std::chrono::system_clock::time_point now, const ContextOptions& options);
+
+// The turn's texts as one, a message a line.
+std::string JoinedTexts(const store::v1::Turn& turn);
+
+}  // namespace medidesk::assistant

@@ -1,0 +1,263 @@
+#include "assistant/service/turn_flow.h"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <memory>
+#include <utility>
+
+#include "assistant/service/screening.h"
+#include "base/log.h"
+#include "base/uuid.h"
+
+namespace medidesk::assistant {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using store::v1::ConversationService;
+
+bool OutcomeUnknown(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kDeadlineExceeded;
+}
+
+std::string_view RouteWord(store::v1::Route route) {
+  switch (route) {
+    case store::v1::ROUTE_WEBHOOK:
+      return "webhook";
+    case store::v1::ROUTE_WHATSAPP:
+      return "wa";
+    default:
+      return "rpc";
+  }
+}
+
+// Calls a method of the store until its outcome is known or `until`. Attempts are cut short, so
+// that a lost answer is asked for again while there is time. `name` is MD_METHOD(...).
+template <class Name, class Request>
+auto CallUntilKnown(const rpc::Client<ConversationService>& client, Name name, const Request& request,
+                    TraceContext trace, Clock::time_point until)
+    -> asio::awaitable<absl::StatusOr<typename rpc::internal::MethodOf<Name, ConversationService>::Response>> {
+  milliseconds pause(50);
+  while (true) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
+    rpc::CallOptions options = rpc::Within(std::min(left, milliseconds(4000)));
+    options.trace = trace;
+    auto response = co_await client.Call(name, request, options);
+    if (response.ok() || !OutcomeUnknown(response.status()) || Clock::now() + pause >= until) co_return response;
+    asio::steady_timer timer(co_await asio::this_coro::executor, pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    pause = std::min(pause * 2, milliseconds(800));
+  }
+}
+
+// Renews a claim while it lives. Shared with its timer's handler, which may run once more after the end.
+class ClaimRenewal : public std::enable_shared_from_this<ClaimRenewal> {
+ public:
+  ClaimRenewal(asio::any_io_executor executor, rpc::Client<ConversationService> client, std::string turn_id,
+               std::string claim_id, TraceContext trace, milliseconds every)
+      : timer_(executor), client_(std::move(client)), trace_(std::move(trace)), every_(every) {
+    request_.set_turn_id(std::move(turn_id));
+    request_.set_claim_id(std::move(claim_id));
+  }
+  void Start() {
+    timer_.expires_after(every_);
+    timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+      if (error || self->stopped_) return;
+      asio::co_spawn(self->timer_.get_executor(), Renew(self), asio::detached);
+      self->Start();
+    });
+  }
+  void Stop() {
+    stopped_ = true;
+    timer_.cancel();
+  }
+
+ private:
+  static asio::awaitable<void> Renew(std::shared_ptr<ClaimRenewal> self) {
+    rpc::CallOptions options = rpc::Within(self->every_);
+    options.trace = self->trace_;
+    co_await self->client_.Call(MD_METHOD(RenewClaim), self->request_, options);
+  }
+
+  asio::steady_timer timer_;  // on the call's strand, like everything here
+  rpc::Client<ConversationService> client_;
+  store::v1::RenewClaimRequest request_;
+  TraceContext trace_;
+  milliseconds every_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+struct TurnFlow::Progress {
+  const rpc::Call& call;
+  Clock::time_point start = Clock::now();
+  Clock::time_point deadline;
+  std::string claim_id;
+  store::v1::Turn turn;
+  store::v1::Reply reply;  // id empty: none
+  store::v1::ConversationStatus status = store::v1::CONVERSATION_STATUS_UNSPECIFIED;
+  bool duplicate = false;
+  std::string source;
+
+  Clock::time_point DeadlineWithin(milliseconds budget) const { return Clock::now() + std::min(call.Left(), budget); }
+};
+
+asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::ReplyToText(const rpc::Call& call,
+                                                                         const v1::InboundText& inbound,
+                                                                         OnSentence on_sentence) {
+  Progress progress{.call = call, .deadline = {}, .claim_id = NewUuid(), .turn = {}, .reply = {}, .source = {}};
+  progress.deadline = progress.DeadlineWithin(options_.inbound_budget);
+  const Screening screening = ScreenText(gate_, texts_, facts_.Current()->contacts, inbound.text());
+  metrics_.OnVerdict(screening.verdict.severity());
+
+  store::v1::AcceptRequest accept;
+  accept.set_commit_id(progress.claim_id);
+  accept.set_route(inbound.route() == store::v1::ROUTE_WEBHOOK ? store::v1::ROUTE_WEBHOOK : store::v1::ROUTE_RPC);
+  accept.set_phone(inbound.phone());
+  accept.set_whatsapp_message_id(inbound.message_id());
+  accept.set_text(inbound.text());
+  accept.set_patient_name(inbound.patient_name());
+  accept.set_history_limit(options_.history_limit);
+  if (inbound.has_message_time()) *accept.mutable_message_time() = inbound.message_time();
+  *accept.mutable_verdict() = screening.verdict;
+  if (screening.fixed()) *accept.mutable_fixed_reply() = screening.fixed_reply;
+
+  const Clock::time_point patience = screening.emergency() ? Clock::now() + options_.emergency_patience
+                                                           : progress.deadline - options_.commit_reserve / 2;
+  auto accepted = co_await CallUntilKnown(conversations_, MD_METHOD(Accept), accept, call.trace, patience);
+  metrics_.OnStage("accept", Clock::now() - progress.start);
+  if (!accepted.ok()) {
+    if (!screening.emergency() || accepted.status().code() == absl::StatusCode::kInvalidArgument)
+      co_return accepted.status();
+    // Nobody waits for a database with a red flag in hand.
+    log::Error("emergency_unstored",
+               {{"family", log::Public(screening.verdict.family())}, {"trace", log::Public(call.trace.trace_id)}});
+    metrics_.unstored_emergencies.Increment();
+    v1::ReplyResponse response;
+    response.set_text(screening.fixed_reply.text());
+    response.set_origin(store::v1::REPLY_ORIGIN_GATE);
+    response.set_status(store::v1::CONVERSATION_STATUS_HUMAN_TAKEOVER);
+    response.set_source("gate");
+    co_return response;
+  }
+  progress.turn = std::move(*accepted->mutable_turn());
+  progress.reply = std::move(*accepted->mutable_reply());
+  progress.status = accepted->status();
+  progress.duplicate = accepted->duplicate();
+  if (!progress.reply.id().empty() && !progress.duplicate) progress.source = "gate";
+
+  if (progress.turn.state() == store::v1::TURN_STATE_SEALED && !progress.turn.has_claim_expire_time()) {
+    MD_CO_RETURN_IF_ERROR(co_await Claim(progress, /*seal=*/false));
+  }
+  co_return co_await Answer(progress, std::move(on_sentence));
+}
+
+asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::ReplyToTurn(const rpc::Call& call,
+                                                                         const std::string& turn_id,
+                                                                         OnSentence on_sentence) {
+  Progress progress{.call = call, .deadline = {}, .claim_id = NewUuid(), .turn = {}, .reply = {}, .source = {}};
+  progress.deadline = progress.DeadlineWithin(options_.turn_budget);
+  progress.turn.set_id(turn_id);
+  MD_CO_RETURN_IF_ERROR(co_await Claim(progress, /*seal=*/true));
+  co_return co_await Answer(progress, std::move(on_sentence));
+}
+
+asio::awaitable<absl::Status> TurnFlow::Claim(Progress& progress, bool seal) {
+  store::v1::GetTurnRequest request;
+  request.set_turn_id(progress.turn.id());
+  request.set_claim_id(progress.claim_id);
+  request.set_seal(seal);
+  request.set_history_limit(options_.history_limit);
+  const Clock::time_point until = progress.deadline - options_.commit_reserve / 3;
+  while (true) {
+    auto response = co_await CallUntilKnown(conversations_, MD_METHOD(GetTurn), request, progress.call.trace, until);
+    if (!response.ok()) {
+      // An attempt's own short deadline ended its wait, not ours.
+      if (response.status().code() == absl::StatusCode::kAborted && Clock::now() + milliseconds(200) < until) continue;
+      co_return response.status();
+    }
+    progress.turn = std::move(*response->mutable_turn());
+    progress.reply = std::move(*response->mutable_reply());
+    progress.status = response->status();
+    co_return absl::OkStatus();
+  }
+}
+
+asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& progress, OnSentence on_sentence) {
+  store::v1::Turn& turn = progress.turn;
+  if (!progress.reply.id().empty()) co_return Finish(progress, progress.source.empty() ? "duplicate" : "gate");
+  if (turn.state() != store::v1::TURN_STATE_SEALED || turn.texts_size() == 0) co_return Finish(progress, "skipped");
+
+  const auto executor = co_await asio::this_coro::executor;
+  const auto renewal = std::make_shared<ClaimRenewal>(executor, conversations_, turn.id(), progress.claim_id,
+                                                      progress.call.trace, options_.renew);
+  renewal->Start();
+  struct StopAtEnd {
+    ClaimRenewal& renewal;
+    ~StopAtEnd() { renewal.Stop(); }
+  } const stop{*renewal};
+
+  const auto generating = Clock::now();
+  std::string language = turn.verdict().language().empty() ? "en" : turn.verdict().language();
+  const Clock::time_point make_until = progress.deadline - options_.commit_reserve;
+  assistant::Answer answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence));
+  metrics_.OnStage("generate", Clock::now() - generating);
+
+  const auto committing = Clock::now();
+  store::v1::CommitReplyRequest commit;
+  commit.set_turn_id(turn.id());
+  commit.set_commit_id(NewUuid());
+  commit.set_origin(store::v1::REPLY_ORIGIN_BOT);
+  commit.set_text(std::move(answer.text));
+  commit.set_source(answer.source);
+  commit.set_task_reason(answer.task_reason);
+  auto committed =
+      co_await CallUntilKnown(conversations_, MD_METHOD(CommitReply), commit, progress.call.trace, progress.deadline);
+  metrics_.OnStage("commit", Clock::now() - committing);
+  if (!committed.ok()) co_return committed.status();
+
+  progress.reply = std::move(*committed->mutable_reply());
+  progress.status = committed->status();
+  turn.set_state(committed->state());
+  if (committed->committed()) progress.source = answer.source;
+  if (committed->route() != turn.route() && turn.route() != store::v1::ROUTE_WHATSAPP) {
+    // WhatsApp delivered the same message meanwhile and will deliver the reply.
+    turn.set_route(committed->route());
+    progress.duplicate = true;
+    progress.reply.Clear();
+  }
+  co_return Finish(progress, committed->committed()                          ? answer.outcome
+                             : turn.state() == store::v1::TURN_STATE_SKIPPED ? "skipped"
+                                                                             : "duplicate");
+}
+
+v1::ReplyResponse TurnFlow::Finish(const Progress& progress, std::string_view outcome) {
+  v1::ReplyResponse response;
+  response.set_conversation_id(progress.turn.conversation_id());
+  response.set_turn_id(progress.turn.id());
+  if (!progress.reply.id().empty()) {
+    response.set_text(progress.reply.text());
+    response.set_origin(progress.reply.origin());
+    response.set_reply_id(progress.reply.id());
+  }
+  response.set_status(progress.status);
+  response.set_duplicate(progress.duplicate);
+  response.set_source(progress.source);
+  const auto took = Clock::now() - progress.start;
+  metrics_.OnTurn(RouteWord(progress.turn.route()), outcome, took);
+  log::Info("turn_finished", {{"turn", log::Public(progress.turn.id())},
+                              {"outcome", log::Public(outcome)},
+                              {"ms", std::chrono::duration_cast<milliseconds>(took).count()},
+                              {"trace", log::Public(progress.call.trace.trace_id)}});
+  return response;
+}
+
+}  // namespace medidesk::assistant

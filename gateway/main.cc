@@ -1,0 +1,34 @@
+// medidesk-gateway: the WhatsApp linked devices.
+#include <prometheus/exposer.h>
+
+#include "base/io_threads.h"
+#include "base/rpc/process.h"
+#include "base/rpc/server.h"
+#include "gateway/build.h"
+
+int main(int argc, char** argv) {
+  using namespace medidesk;
+
+  FlagSet flags("medidesk-gateway", "owns the hospital's WhatsApp numbers");
+  rpc::ProcessConfig process;
+  std::string address = "127.0.0.1:7001", metrics_address = "127.0.0.1:9101";
+  process.Register(flags);
+  flags.Add("gateway_address", &address, "where the gateway listens");
+  flags.Add("metrics_address", &metrics_address, "where /metrics is served; empty: nowhere");
+  if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, [] { return absl::OkStatus(); }))
+    return *code;
+
+  IoThreads io(process.io_threads);
+  const auto registry = std::make_shared<prometheus::Registry>();
+  gateway::Gateway gateway(io.executor(), *registry);
+  const auto metrics = rpc::ServeMetrics(metrics_address, registry);
+  if (!metrics.ok()) return rpc::RefuseStart(metrics.status());
+  const auto server =
+      rpc::Server::Start(gateway.dispatcher(), gateway.services(),
+                         {.addresses = {address}, .tls = process.tls, .allow_plaintext = process.allow_plaintext});
+  if (!server.ok()) return rpc::RefuseStart(server.status());
+
+  io.RunUntilSignal(process.drain_time, [&] { return (*server)->Drain(process.drain_time * 3 / 4); });
+  (*server)->Shutdown(std::chrono::milliseconds(0));
+  io.Stop();
+}
