@@ -49,7 +49,8 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
              .connections = config.pool_size,
              .max_waiting = config.pool_queue,
              .slow_query = config.slow_query,
-             .statement_timeout = config.statement_timeout},
+             .statement_timeout = config.statement_timeout,
+             .start_closed = true},
             metrics_),
       conversations_(pool_, {.webhook_number = config.webhook_number}),
       conversation_service_(dispatcher_, conversations_, {}),
@@ -59,8 +60,10 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
           {.url = Phi(config.database_url),
            .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url),
            .on_schema_ready =
-               [url = Phi(config.database_url), file = config.hospital_file] {
-                 return file.empty() ? absl::OkStatus() : ImportFirstHospitalFile(url, "medidesk_service", file);
+               [this, url = Phi(config.database_url), file = config.hospital_file] {
+                 if (!file.empty()) MD_RETURN_IF_ERROR(ImportFirstHospitalFile(url, "medidesk_service", file));
+                 pool_.Open();
+                 return absl::OkStatus();
                }},
           metrics_) {}
 

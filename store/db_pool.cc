@@ -106,7 +106,8 @@ class DbPool::Worker {
   milliseconds pause_{100};
 };
 
-DbPool::DbPool(Options options, StoreMetrics& metrics) : options_(std::move(options)), metrics_(metrics) {
+DbPool::DbPool(Options options, StoreMetrics& metrics)
+    : options_(std::move(options)), metrics_(metrics), open_(!options_.start_closed) {
   metrics_.pool_idle.Set(options_.connections);
   for (int i = 0; i < options_.connections; ++i) threads_.emplace_back([this] { RunWorker(); });
 }
@@ -122,6 +123,10 @@ DbPool::~DbPool() {
 }
 
 void DbPool::Enqueue(Job job) {
+  if (!open_.load(std::memory_order_relaxed)) {
+    return job.done(rpc::WithRetryDelay(
+        Error(absl::StatusCode::kUnavailable, "the store is preparing its database; try again"), milliseconds(1000)));
+  }
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_ && queue_.size() < static_cast<std::size_t>(options_.max_waiting)) {

@@ -51,6 +51,7 @@ class DbPool {
     std::chrono::milliseconds slow_query{250};  // counted and logged above
     std::chrono::milliseconds statement_timeout{10'000};
     std::string role = "medidesk_service";  // assumed by each connection where it may; empty: none
+    bool start_closed = false;              // until the schema and the first facts are there
   };
 
   DbPool(Options options, StoreMetrics& metrics);
@@ -69,6 +70,9 @@ class DbPool {
     if (!status.ok()) co_return status;
     co_return *std::move(result);
   }
+
+  // A pool made with `start_closed` refuses jobs with UNAVAILABLE until this is called.
+  void Open() { open_.store(true); }
 
   // What the last job found; true before the first.
   bool database_up() const { return up_.load(std::memory_order_relaxed); }
@@ -102,6 +106,7 @@ class DbPool {
 
   const Options options_;
   StoreMetrics& metrics_;
+  std::atomic<bool> open_;
   std::atomic<bool> up_{true};
   std::mutex mutex_;
   std::condition_variable ready_;

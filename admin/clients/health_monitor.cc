@@ -58,10 +58,11 @@ asio::awaitable<void> HealthMonitor::Look() {
   const auto stored = co_await store_.Call(MD_METHOD(GetConversation), none, soon);
   const bool store = stored.ok() || stored.status().code() == absl::StatusCode::kNotFound;
 
-  assistant::v1::ScreenRequest hello;
+  // An answer means that the assistant is there and has the facts.
+  assistant::v1::PreviewContextRequest hello;
   hello.set_text("hello");
   const rpc::CallOptions soon_again = rpc::Within(1500ms);
-  const auto screened = co_await assistant_.Call(MD_METHOD(Screen), hello, soon_again);
+  const auto preview = co_await assistant_.Call(MD_METHOD(PreviewContext), hello, soon_again);
 
   const gateway::v1::ListNumbersRequest list;
   const rpc::CallOptions last = rpc::Within(1500ms);
@@ -75,7 +76,7 @@ asio::awaitable<void> HealthMonitor::Look() {
     service.up = up;
   };
   set(0, store);
-  set(1, screened.ok());
+  set(1, preview.ok());
   set(2, gateway);
 }
 

@@ -93,6 +93,7 @@ asio::awaitable<absl::StatusOr<v1::ScreenResponse>> AssistantService::Screen(con
 asio::awaitable<absl::StatusOr<v1::PreviewContextResponse>> AssistantService::PreviewContext(
     const rpc::Call& call, const v1::PreviewContextRequest& request) {
   MD_CO_RETURN_IF_ERROR(CheckText("text", request.text()));
+  if (!facts_.loaded()) co_return Error(absl::StatusCode::kUnavailable, "the facts are not loaded yet; try again");
   store::v1::Turn turn;
   turn.add_texts(request.text());
   if (!request.conversation_id().empty()) {

@@ -86,7 +86,7 @@ asio::awaitable<void> FactCache::Follow() {
       wait = 100ms;
       told = false;
     }
-    if (!status.ok() && !told) {
+    if (!status.ok() && status.code() != absl::StatusCode::kCancelled && !told) {
       log::Warning("facts_unreachable", {{"code", static_cast<int>(status.code())}});
       told = true;
     }

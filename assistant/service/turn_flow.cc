@@ -206,6 +206,11 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   } const stop{*renewal};
 
   const auto generating = Clock::now();
+  // Right after a start the facts may still be on their way; an answer without them helps nobody.
+  for (asio::steady_timer timer(executor); !facts_.loaded() && Clock::now() - generating < options_.facts_patience;) {
+    timer.expires_after(milliseconds(50));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
   std::string language = turn.verdict().language().empty() ? "en" : turn.verdict().language();
   const Clock::time_point make_until = progress.deadline - options_.commit_reserve;
   assistant::Answer answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence));

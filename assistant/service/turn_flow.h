@@ -32,6 +32,7 @@ class TurnFlow {
     std::chrono::milliseconds inbound_budget{25'000};    // webhook and rpc callers, in all
     std::chrono::milliseconds turn_budget{28'000};       // the gateway's turns
     std::chrono::milliseconds commit_reserve{3000};      // of a budget, kept for facts and commit
+    std::chrono::milliseconds facts_patience{3000};      // with the first load of the facts
     std::chrono::milliseconds renew{1500};               // between renewals of a claim
     std::chrono::milliseconds emergency_patience{1200};  // with the store, before a red flag is answered unstored
   };
