@@ -13,6 +13,7 @@ constexpr std::uint32_t kNowReach = 3;
 constexpr std::uint32_t kInfoReach = 3;
 constexpr std::uint32_t kResolvedReach = 10;
 constexpr std::uint32_t kOrReach = 12;
+constexpr std::int64_t kLongestTerm = 8;  // words; table.cc refuses longer ones
 
 // "don't want" in "don't want to live" is what the rule is about, not a denial of it.
 bool Inside(const Hit& guard, const Match& match) {
@@ -119,6 +120,13 @@ std::span<const Hit> Evidence::Of(ConceptId concept_id) const {
   return std::span<const Hit>(hits_).subspan(begins_[concept_id], begins_[concept_id + 1u] - begins_[concept_id]);
 }
 
+std::span<const Hit> Evidence::Between(ConceptId concept_id, std::int64_t from, std::int64_t to) const {
+  const auto hits = Of(concept_id);
+  const auto first = [](const Hit& hit, std::int64_t word) { return static_cast<std::int64_t>(hit.first) < word; };
+  const auto begin = std::lower_bound(hits.begin(), hits.end(), from - kLongestTerm + 1, first);
+  return {begin, std::lower_bound(begin, hits.end(), to + 1, first)};
+}
+
 bool Evidence::Mixes(LanguageId a, LanguageId b) const {
   if (a == b) return true;
   const std::string& x = tables_.languages[a];
@@ -145,13 +153,13 @@ bool Evidence::Negated(const Match& match) const {
 // Walks back from the hit over fillers and other symptoms: "no fever or any kind of chest pain".
 // Over a comma or another symptom only where an "or" makes it a list.
 bool Evidence::NegatedBefore(const Hit& hit, const Match& match) const {
-  const auto negations = Of(kNegation);
-  if (negations.empty()) return false;
+  if (Of(kNegation).empty()) return false;
   bool list = false, saw_or = false;
   for (std::uint32_t i = hit.first; i > 0 && hit.first - i < kNegationReach;) {
     const Break edge = words_.tokens[i].before;
     if (edge == Break::kSentence) return false;
     --i;
+    const auto negations = Between(kNegation, i, i);
     const auto it = std::find_if(negations.begin(), negations.end(), [&](const Hit& negation) {
       return negation.last == i && Guards(negation.language, hit.language) && !Inside(negation, match);
     });
@@ -179,11 +187,10 @@ bool Evidence::NegatedBefore(const Hit& hit, const Match& match) const {
 }
 
 bool Evidence::NegatedAfter(const Match& match) const {
-  const auto negations = Of(kNegationAfter);
-  if (negations.empty()) return false;
+  if (Of(kNegationAfter).empty()) return false;
   for (std::uint32_t i = match.last + 1; i < words_.tokens.size() && i <= match.last + kAfterReach; ++i) {
     if (words_.tokens[i].before != Break::kNone) return false;
-    for (const Hit& negation : negations) {
+    for (const Hit& negation : Between(kNegationAfter, i, i)) {
       if (negation.first == i) return Guards(negation.language, match.language);
     }
     if (!(flags_[i] & kFillerWord)) return false;
@@ -192,43 +199,43 @@ bool Evidence::NegatedAfter(const Match& match) const {
 }
 
 bool Evidence::SaysNow(const Match& match) const {
-  for (const Hit& now : Of(kNow)) {
-    if (Sentence(now.first) != Sentence(match.first) && Sentence(now.first) != Sentence(match.last)) continue;
-    if (now.last + kNowReach >= match.first && now.first <= match.last + kNowReach) return true;
+  for (const Hit& now : Between(kNow, std::int64_t{match.first} - kNowReach, match.last + kNowReach)) {
+    if (now.last + kNowReach < match.first) continue;
+    if (Sentence(now.first) == Sentence(match.first) || Sentence(now.first) == Sentence(match.last)) return true;
   }
   return false;
 }
 
-bool Evidence::PastInClause(const Match& match) const {
-  for (const Hit& past : Of(kPast)) {
-    if (Clause(past.last) >= Clause(match.first) && Clause(past.first) <= Clause(match.last)) return true;
-  }
-  return false;
-}
+bool Evidence::PastInClause(const Match& match) const { return HasIn(clauses_, kPast, match); }
 
-bool Evidence::PastInSentence(const Match& match) const { return HasInSentence(kPast, match); }
+bool Evidence::PastInSentence(const Match& match) const { return HasIn(sentences_, kPast, match); }
+
+bool Evidence::HasInSentence(ConceptId concept_id, const Match& match) const {
+  return HasIn(sentences_, concept_id, match);
+}
 
 bool Evidence::ResolvedAfter(const Match& match) const {
-  for (const Hit& resolved : Of(kResolved)) {
-    if (Sentence(resolved.first) != Sentence(match.last)) continue;
-    if (resolved.first > match.first && resolved.first <= match.last + kResolvedReach) return true;
+  for (const Hit& resolved : Between(kResolved, match.first, match.last + kResolvedReach)) {
+    if (resolved.first > match.first && Sentence(resolved.first) == Sentence(match.last)) return true;
   }
   return false;
 }
 
 bool Evidence::AsksAbout(const Match& match) const {
-  for (const Hit& info : Of(kInfo)) {
-    if (Clause(info.last) < Clause(match.first) || Clause(info.first) > Clause(match.last)) continue;
-    if (info.last + kInfoReach >= match.first && info.first <= match.last + kInfoReach) return true;
+  for (const Hit& info : Between(kInfo, std::int64_t{match.first} - kInfoReach, match.last + kInfoReach)) {
+    if (info.last + kInfoReach < match.first) continue;
+    if (Clause(info.last) >= Clause(match.first) && Clause(info.first) <= Clause(match.last)) return true;
   }
   return false;
 }
 
-bool Evidence::HasInSentence(ConceptId concept_id, const Match& match) const {
-  for (const Hit& hit : Of(concept_id)) {
-    if (Sentence(hit.last) >= Sentence(match.first) && Sentence(hit.first) <= Sentence(match.last)) return true;
-  }
-  return false;
+// The parts (clauses, sentences) are numbered in order, so the first hit that reaches the match's
+// first part decides.
+bool Evidence::HasIn(const std::vector<std::uint32_t>& parts, ConceptId concept_id, const Match& match) const {
+  const auto hits = Of(concept_id);
+  const auto it = std::lower_bound(hits.begin(), hits.end(), parts[match.first],
+                                   [&](const Hit& hit, std::uint32_t part) { return parts[hit.last] < part; });
+  return it != hits.end() && parts[it->first] <= parts[match.last];
 }
 
 bool Evidence::WholeMessage(const Match& match) const {

@@ -30,6 +30,8 @@ class Evidence {
 
   // In the order of `first`.
   std::span<const Hit> Of(ConceptId concept_id) const;
+  // Those of them that may touch words [from, to]: a few more before, none after.
+  std::span<const Hit> Between(ConceptId concept_id, std::int64_t from, std::int64_t to) const;
   bool empty() const { return hits_.empty(); }
 
   // Both languages can stand in one message: equal, English with any, Hindi in both scripts.
@@ -48,6 +50,7 @@ class Evidence {
  private:
   void AddMeasures(const Numerals& numerals);
   void DropShadowed();
+  bool HasIn(const std::vector<std::uint32_t>& parts, ConceptId concept_id, const Match& match) const;
   bool Guards(LanguageId guard, LanguageId hit) const;
   bool NegatedBefore(const Hit& hit, const Match& match) const;
   bool NegatedAfter(const Match& match) const;
