@@ -8,8 +8,10 @@
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
-#include <condition_variable>
+#include <cstdio>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -420,6 +422,68 @@ TEST_F(ServerTest, ClosesWhatDoesNotFinishInItsGrace) {
   ASSERT_TRUE(gate_.Await(1));
   Stop(20ms);
   EXPECT_EQ(busy.Read().status, 0);
+}
+
+// A self-signed certificate and its key, as files that end with the object.
+class TlsFiles {
+ public:
+  TlsFiles() {
+    EVP_PKEY* key = EVP_EC_gen("P-256");
+    X509* certificate = X509_new();
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_sign(certificate, key, EVP_sha256());
+    FILE* file = std::fopen(certificate_.c_str(), "w");
+    PEM_write_X509(file, certificate);
+    std::fclose(file);
+    file = std::fopen(key_.c_str(), "w");
+    PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
+    std::fclose(file);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+  }
+  ~TlsFiles() {
+    std::remove(certificate_.c_str());
+    std::remove(key_.c_str());
+  }
+  const std::string& certificate() const { return certificate_; }
+  const std::string& key() const { return key_; }
+
+ private:
+  const std::string base_ = testing::TempDir() + "tls_" + NewUuid();
+  const std::string certificate_ = base_ + ".pem", key_ = base_ + ".key";
+};
+
+TEST_F(ServerTest, SpeaksTls) {
+  const TlsFiles files;
+  Server::Options options;
+  options.tls_cert = files.certificate();
+  options.tls_key = files.key();
+  Start(options);
+  RawClient client(server_->port(), /*tls=*/true);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client.Ask(kHello).status, 200);
+  const std::string body((1u << 20) + 1, 'b');
+  EXPECT_EQ(client.Ask(Post("/echo", body)).status, 413);
+  EXPECT_EQ(client.Ask("GET /large HTTP/1.1\r\nHost: x\r\n\r\n").body.size(), 30u << 20);
+  const auto refused = client.Ask("NOT HTTP\r\n\r\n");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.headers.at("connection"), "close");
+}
+
+TEST_F(ServerTest, ClosesWhatNeverFinishesItsTlsHandshake) {
+  const TlsFiles files;
+  Server::Options options;
+  options.tls_cert = files.certificate();
+  options.tls_key = files.key();
+  options.handshake_timeout = 50ms;
+  Start(options);
+  RawClient silent(server_->port());
+  silent.ClosedByServer();
+  RawClient plain(server_->port());
+  EXPECT_EQ(plain.Ask(kHello).status, 0);
+  EXPECT_TRUE(AwaitConnections(0));
 }
 
 TEST_F(ServerTest, RefusesSettingsItCannotUse) {
