@@ -41,3 +41,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND MEDIDESK_WARNINGS -Wno-tsan)  # Asio's fences, which the sanitizer does not model
   endif()
 endif()
+
+if(MEDIDESK_FUZZ)
+  # The libraries too: a fuzzer is blind in code that does not report its coverage.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
