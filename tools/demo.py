@@ -97,6 +97,10 @@ def names_one_of(names_of):
     return check
 
 
+def both(first, second):
+    return lambda answer, hospital: first(answer, hospital) or second(answer, hospital)
+
+
 def claims_no_booking(answer, hospital):
     claimed = re.search(r"\b(is|are|have|has been|been|i've|we've) (now )?(booked|confirmed|scheduled|reserved)\b",
                         answer.get("response") or "", re.IGNORECASE)
@@ -126,8 +130,9 @@ SCRIPT = [
     (ANA, "Hello", says_something),
     (ANA, "What are the visiting hours in the ICU?", holds_times(lambda hospital: hospital.visiting_times("icu"))),
     (ANA, "And the visiting hours of the general ward?", holds_times(lambda hospital: hospital.visiting_times("general-ward"))),
-    (ANA, "Which doctor is in dermatology on Saturday?", names_one_of(lambda hospital: hospital.doctors_on("dermatology", "Sat"))),
-    (ANA, "What are the opening hours of the cardiology department?", holds_times(lambda hospital: hospital.department_times("cardiology"))),
+    (ANA, "Which dermatology doctor consults on Sat? It is a skin allergy.", names_one_of(lambda hospital: hospital.doctors_on("dermatology", "Sat"))),
+    (ANA, "When can I see a heart doctor in Cardiology?",
+     both(names_one_of(lambda _: ["Cardiology"]), holds_times(lambda hospital: hospital.department_times("cardiology")))),
     (ANA, "Which health insurance companies do you work with?", names_one_of(Hospital.insurers)),
     (ANA, "I need to speak with a doctor", names_one_of(Hospital.doctors_and_departments)),
     (ANA, "I need to book an appointment", claims_no_booking),
@@ -154,8 +159,11 @@ def post(url, phone, text, message_id):
 
 
 def bubble(who, text, code, indent):
-    for number, line in enumerate(textwrap.wrap(text, 88 - indent, replace_whitespace=False) or [""]):
-        print(" " * indent + colour(code, f"{who + ':' if number == 0 else '':<10}") + line.replace("\n", "\n" + " " * (indent + 10)))
+    label = f"{who + ':':<10}"
+    for paragraph in text.split("\n"):
+        for line in textwrap.wrap(paragraph, 88 - indent) or [""]:
+            print(" " * indent + colour(code, label) + line)
+            label = " " * 10
 
 
 def show(name, text, answer, milliseconds):
@@ -196,7 +204,7 @@ def chat(url):
     print(f"Now you are a patient ({phone}). Write a message; Ctrl-D or Ctrl-C ends the demo.\n")
     while True:
         try:
-            text = input(colour("36", "You:      ")).strip()
+            text = input(colour("36", "You:      ") if sys.stdin.isatty() else "").strip()
         except EOFError:
             print()
             return
