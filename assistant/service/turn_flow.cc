@@ -130,8 +130,9 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::ReplyToText(const r
   *accept.mutable_verdict() = screening.verdict;
   if (screening.fixed()) *accept.mutable_fixed_reply() = screening.fixed_reply;
 
-  const Clock::time_point patience = screening.emergency() ? Clock::now() + options_.emergency_patience
-                                                           : progress.deadline - options_.commit_reserve / 2;
+  const Clock::time_point patience =
+      std::min(Clock::now() + (screening.emergency() ? options_.emergency_patience : options_.accept_patience),
+               progress.deadline - options_.commit_reserve / 2);
   auto accepted = co_await CallUntilKnown(conversations_, MD_METHOD(Accept), accept, call.trace, patience);
   metrics_.OnStage("accept", Clock::now() - progress.start);
   if (!accepted.ok()) {

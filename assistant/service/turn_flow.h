@@ -34,6 +34,7 @@ class TurnFlow {
     std::chrono::milliseconds commit_reserve{3000};      // of a budget, kept for facts and commit
     std::chrono::milliseconds facts_patience{3000};      // with the first load of the facts
     std::chrono::milliseconds renew{1500};               // between renewals of a claim
+    std::chrono::milliseconds accept_patience{8000};     // with the store, before a caller is told to come again
     std::chrono::milliseconds emergency_patience{1200};  // with the store, before a red flag is answered unstored
   };
   TurnFlow(const rpc::Channel& store, const safety::Gate& gate, const safety::Texts& texts, const FactCache& facts,
