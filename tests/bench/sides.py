@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 
+import facts
 from processes import BenchError, Process, accepts, answers_200, free_port
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -12,13 +13,14 @@ WEBHOOK = "/functions/v1/whatsapp-webhook"
 MODEL = "claude-haiku-5-5"
 API_KEY = "bench"
 # Callers on one machine with a handful of phones are no attack here.
-NO_LIMITS = ["--webhook_phone_rate=0", "--webhook_key_rate=0", "--webhook_address_rate=0"]
+NO_LIMITS = ["--webhook_rate_phone=0", "--webhook_rate_key=0", "--webhook_rate_address=0"]
 
 
 class Side:
     """Processes that together answer the webhook, and a database of their own."""
 
     name = ""
+    whole_hospital = False
 
     def __init__(self, bench):
         self.bench = bench
@@ -42,6 +44,11 @@ class Side:
         self.processes.append(process)
         return process
 
+    def hospital_flag(self):
+        path = os.path.join(self.bench.folder, f"{self.name}-hospital.yaml")
+        facts.write(self.bench.hospital(self.whole_hospital), path)
+        return f"--hospital_file={path}"
+
     def environment(self, **more):
         return {"ANTHROPIC_API_KEY": API_KEY, "ANTHROPIC_BASE_URL": self.bench.stub_url, "MEDIDESK_MODEL": MODEL,
                 "PORT": str(self.port), **more}
@@ -51,7 +58,9 @@ class Original(Side):
     name = "original"
 
     def start(self):
-        database = self.bench.make_database(self.name, os.path.join(ORIGINAL, "schema.sql"))
+        database = self.bench.make_database(self.name)
+        with open(os.path.join(ORIGINAL, "schema.sql"), encoding="utf-8") as schema:
+            self.bench.sql(database, schema.read() + facts.original_sql(self.bench.hospital(self.whole_hospital)))
         command = [self.bench.node, os.path.join(ORIGINAL, "server.js")]
         server = self.add("node", command, self.environment(DATABASE_URL=database))
         server.wait_until(lambda: accepts(self.port), 30, "its port")
@@ -67,7 +76,8 @@ class AllInOne(Side):
         database = self.bench.make_database(self.name)
         settings = self.environment(DATABASE_URL=database, MEDIDESK_VAR=self.bench.folder,
                                     MEDIDESK_MASTER_KEY=master_key(), **addresses())
-        server = self.add("medidesk-all", [self.bench.program("medidesk-all"), *hospital(), *NO_LIMITS], settings)
+        command = [self.bench.program("medidesk-all"), self.hospital_flag(), *NO_LIMITS]
+        server = self.add("medidesk-all", command, settings)
         server.wait_until(lambda: answers_200(f"http://127.0.0.1:{self.port}/readyz"), 60, "ready")
 
 
@@ -85,7 +95,7 @@ class Services(Side):
         for program in self.programs():
             settings, flags = dict(common), []
             if program == "medidesk-store":
-                settings["DATABASE_URL"], flags = database, hospital()
+                settings["DATABASE_URL"], flags = database, [self.hospital_flag()]
             if program == "medidesk-admin":
                 flags = list(NO_LIMITS)
             else:
@@ -94,8 +104,16 @@ class Services(Side):
         self.processes[-1].wait_until(lambda: answers_200(f"http://127.0.0.1:{self.port}/readyz"), 60, "ready")
 
 
-def hospital():
-    return [f"--hospital_file={ROOT}/examples/hospital.yaml"]
+class OriginalWithSample(Original):
+    """With the facts of the whole sample hospital."""
+
+    name = "original_sample"
+    whole_hospital = True
+
+
+class AllInOneWithSample(AllInOne):
+    name = "medidesk_all_sample"
+    whole_hospital = True
 
 
 def addresses():
