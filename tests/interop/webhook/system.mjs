@@ -1,98 +1,19 @@
 // The system under test for Node tests: a database of its own in the cluster of TEST_DATABASE_URL,
 // the Claude stub and medidesk-all, all on free ports of 127.0.0.1, ended by their pids.
-import { spawn } from 'node:child_process';
-import net from 'node:net';
-import path from 'node:path';
-import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { createDatabase, viaPort } from '../../support/database.mjs';
+import { freePort, start, startClaude, stop, until } from '../../support/processes.mjs';
+import { startProxy } from '../../support/proxy.mjs';
 
-const bin = process.env.MEDIDESK_BIN;
-const root = process.env.MEDIDESK_ROOT;
-const cluster = process.env.TEST_DATABASE_URL;
-if (!bin || !root) throw new Error('MEDIDESK_BIN and MEDIDESK_ROOT are not set: run this through ctest');
-if (!cluster) throw new Error('TEST_DATABASE_URL is not set: run this through tests/with-postgres');
+export { startClaude, stop, until };
 
-export async function until(what, seconds, look) {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-export async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-// A child whose output is kept for a failure's report.
-export function start(program, args, env) {
-  const child = spawn(path.join(bin, program), args, { env: { PATH: process.env.PATH, ...env }, cwd: root });
-  child.output = '';
-  child.stdout.on('data', (data) => { child.output += data; });
-  child.stderr.on('data', (data) => { child.output = (child.output + data).slice(-200_000); });
-  child.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
-  return child;
-}
-
-export async function stop(child, signal = 'SIGTERM') {
-  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-  const end = await child.ended;
-  clearTimeout(timer);
-  return end;
-}
-
-export async function makeDatabase() {
-  const name = `test_${randomUUID().slice(24)}`;
-  const admin = new pg.Client(cluster);
-  await admin.connect();
-  await admin.query(`create database ${name}`);
-  await admin.end();
-  const url = new URL(cluster);
-  url.pathname = `/${name}`;
-  return url.toString();
-}
+export const makeDatabase = async () => (await createDatabase(pg)).toString();
 
 // Forwards to PostgreSQL until told to refuse. `databaseUrl` is reached through `proxy.url`.
 export async function databaseProxy(databaseUrl) {
   const target = new URL(databaseUrl);
-  const [host, port] = [target.hostname, Number(target.port || 5432)];
-  const sockets = new Set();
-  let open = true;
-  const server = net.createServer((client) => {
-    if (!open) return client.destroy();
-    const upstream = net.connect(port, host);
-    for (const [from, to] of [[client, upstream], [upstream, client]]) {
-      sockets.add(from);
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-      from.on('close', () => { sockets.delete(from); to.destroy(); });
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  target.port = String(server.address().port);
-  return {
-    url: target.toString(),
-    refuse() { open = false; for (const socket of sockets) socket.destroy(); },
-    accept() { open = true; },
-    close() { this.refuse(); return new Promise((resolve) => server.close(resolve)); },
-  };
-}
-
-export async function startClaude(args = []) {
-  const child = start('claude-stub', ['--port=0', ...args], {});
-  const url = await until('the Claude stub', 10, () => child.output.match(/http:\/\/\S+/)?.[0]);
-  const control = async (name, body) => {
-    const answer = await fetch(`${url}/__stub/${name}`, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) });
-    return answer.json();
-  };
-  return { url, child, control, asked: async () => (await control('requests')).requests.filter((r) => r.path === '/v1/messages').length };
+  const proxy = await startProxy(Number(target.port || 5432), target.hostname);
+  return { ...proxy, url: viaPort(target, proxy.port) };
 }
 
 // `env`: settings besides; `databaseUrl`: an existing database.
