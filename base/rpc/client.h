@@ -12,8 +12,9 @@
 //   }
 //
 // Request and options are taken over when Call() or Stream() is called. Cancelling the awaiting
-// coroutine cancels the call: it completes at once with CANCELLED. Errors are absl::Status with the
-// details of error_details.h. A Client is cheap to copy and thread-safe; a StreamReader is neither.
+// coroutine cancels the call: it completes at once with CANCELLED. The event loop outlives the calls. Errors are
+// absl::Status with the details of error_details.h. A Client is cheap to copy and thread-safe; a StreamReader is
+// neither.
 #pragma once
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -93,35 +94,42 @@ template <class Name, class Service>
 using MethodOf = decltype(std::declval<Name>()(std::type_identity<Service>{}));
 
 // Posts `handler(result)` to the executor of the coroutine that waits. Copyable, because gRPC's
-// callbacks are std::functions; called once.
+// callbacks are std::functions; called once. Copies that gRPC's threads drop afterwards are empty: the
+// coroutine, and the event loop with it, may be gone by then.
 template <class Handler>
 class Completion {
  public:
-  explicit Completion(Handler handler)
-      : work_(asio::make_work_guard(asio::get_associated_executor(handler))),
-        slot_(asio::get_associated_cancellation_slot(handler)),
-        handler_(std::make_shared<Handler>(std::move(handler))) {}
+  explicit Completion(Handler handler) : state_(std::make_shared<State>(std::move(handler))) {}
 
   // Call before the operation starts.
   template <class Cancel>
   void OnCancel(Cancel cancel) {
-    if (slot_.is_connected()) slot_.assign([cancel = std::move(cancel)](asio::cancellation_type) { cancel(); });
+    auto& slot = state_->slot;
+    if (slot.is_connected()) slot.assign([cancel = std::move(cancel)](asio::cancellation_type) { cancel(); });
   }
 
   template <class Result>
   void operator()(Result result) const {
-    asio::post(work_.get_executor(), [slot = slot_, handler = handler_, result = std::move(result)]() mutable {
-      if (slot.is_connected()) slot.clear();
-      std::move (*handler)(std::move(result));
+    State state = std::move(*state_);
+    const auto executor = state.work.get_executor();
+    asio::post(executor, [state = std::move(state), result = std::move(result)]() mutable {
+      if (state.slot.is_connected()) state.slot.clear();
+      std::move (*state.handler)(std::move(result));
     });
   }
 
  private:
-  using Executor = asio::associated_executor_t<Handler>;
-  using Slot = asio::associated_cancellation_slot_t<Handler>;
-  asio::executor_work_guard<Executor> work_;
-  mutable Slot slot_;
-  std::shared_ptr<Handler> handler_;
+  struct State {
+    explicit State(Handler the_handler)
+        : work(asio::make_work_guard(asio::get_associated_executor(the_handler))),
+          slot(asio::get_associated_cancellation_slot(the_handler)),
+          handler(std::make_unique<Handler>(std::move(the_handler))) {}
+
+    asio::executor_work_guard<asio::associated_executor_t<Handler>> work;
+    asio::associated_cancellation_slot_t<Handler> slot;
+    std::unique_ptr<Handler> handler;
+  };
+  std::shared_ptr<State> state_;
 };
 
 template <class Request, class Response>

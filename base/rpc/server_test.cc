@@ -41,7 +41,7 @@ class ServerTest : public ::testing::Test {
   }
   static std::string Localhost(const Server& server) { return "localhost:" + std::to_string(server.port()); }
 
-  Loop loop_;
+  Loop& loop_ = Loop::Shared();
   prometheus::Registry registry_;
   Dispatcher dispatcher_{loop_.executor(), registry_, {.service = "test"}};
   EchoServiceImpl echo_{dispatcher_};

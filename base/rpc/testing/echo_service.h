@@ -106,9 +106,15 @@ class EchoServiceImpl final : public EchoService::CallbackService {
   Dispatcher& dispatcher_;
 };
 
-// An event loop on threads of its own.
+// An event loop on threads of its own. Tests share one: threads of gRPC that have just told the end of a
+// call may still be leaving the loop when the test ends.
 class Loop {
  public:
+  static Loop& Shared() {
+    static Loop* const loop = new Loop;
+    return *loop;
+  }
+
   explicit Loop(int threads = 2) : work_(io_.get_executor()) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { io_.run(); });
   }
