@@ -12,7 +12,9 @@
 
 int main(int argc, char** argv) {
   using namespace medidesk;
-  mallopt(M_ARENA_MAX, 2);  // an arena a thread would cost more memory than the threads gain
+  mallopt(M_ARENA_MAX, 2);             // an arena a thread would cost more memory than the threads gain
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);  // a prompt's buffers come and go: not to the kernel each time
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
 
   // 1. Configuration: read once, here, and passed down as values.
   FlagSet flags("medidesk-all", "the gateway, assistant, store and admin services in one process");

@@ -73,29 +73,37 @@ absl::StatusOr<RawJson> RawJson::ParseArray(std::string text) {
 
 void AppendJsonString(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
+  out.reserve(out.size() + text.size() + text.size() / 16 + 2);
   out += '"';
-  while (!text.empty()) {
-    const auto byte = static_cast<std::uint8_t>(text.front());
-    std::size_t length = 1;
+  std::size_t at = 0, run = 0;  // text[run, at) is to be copied as it is
+  while (at < text.size()) {
+    const auto byte = static_cast<std::uint8_t>(text[at]);
+    if (byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\') {
+      ++at;
+      continue;
+    }
+    if (byte >= 0x80) {
+      if (const std::size_t length = SequenceLength(text.substr(at)); length != 0) {
+        at += length;
+        continue;
+      }
+    }
+    out += text.substr(run, at - run);
     if (byte == '"' || byte == '\\') {
       out += '\\';
-      out += text.front();
+      out += text[at];
     } else if (byte == '\n') {
       out += "\\n";
     } else if (byte < 0x20) {
       out += "\\u00";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
-    } else if (byte < 0x80) {
-      out += text.front();
-    } else if ((length = SequenceLength(text)) != 0) {
-      out += text.substr(0, length);
     } else {
-      length = 1;
       out += "\xEF\xBF\xBD";
     }
-    text.remove_prefix(length);
+    run = ++at;
   }
+  out += text.substr(run);
   out += '"';
 }
 

@@ -85,6 +85,7 @@ std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactB
   stable->text = std::move(rules);
   stable->text +=
       stable->retrieval ? std::string("They are many; those that matter for a message come with it.\n") : book->text();
+  stable->tokens = EstimateTokens(stable->text);
   stable->book = std::move(book);
   return stable;
 }
@@ -127,8 +128,8 @@ TurnContext BuildContext(const StablePrompt& stable, const store::v1::Turn& turn
       std::find_if(recent.begin(), recent.end(), [](const auto& m) { return m.role == claude::Role::kUser; });
   request.messages.assign(std::make_move_iterator(first), std::make_move_iterator(recent.end()));
   request.messages.push_back(Text(claude::Role::kUser, question));
-  context.estimated_tokens = EstimateTokens(stable.text) + EstimateTokens(context.turn_prompt) +
-                             (options.history_tokens - budget) + EstimateTokens(question);
+  context.estimated_tokens = stable.tokens + EstimateTokens(context.turn_prompt) + (options.history_tokens - budget) +
+                             EstimateTokens(question);
   return context;
 }
 

@@ -30,6 +30,7 @@ struct ContextOptions {
 struct StablePrompt {
   std::shared_ptr<const FactBook> book;
   std::string text;
+  int tokens = 0;          // of `text`, estimated
   bool retrieval = false;  // the facts are not all in `text`
 };
 std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,

@@ -6,15 +6,17 @@
 -- hand-back FOR UPDATE).
 
 -- PL/pgSQL even where plain SQL would do: its plans are kept for the session, a SQL function that
--- cannot be inlined is planned at every call.
+-- cannot be inlined is planned at every call. Functions of the hot path return a value, so that they
+-- can be called in an assignment, which needs no executor run of its own as PERFORM does.
 create or replace function medidesk.audit(p_actor text, p_action text, p_conversation uuid, p_contact uuid, p_subject uuid,
-                                          p_trace text, p_detail text, p_content text) returns void language plpgsql volatile as $$
+                                          p_trace text, p_detail text, p_content text) returns boolean language plpgsql volatile as $$
 begin
   insert into public.audit_log (actor, action, conversation_id, contact_id, subject_id, trace_id, detail, content_mac)
   values (p_actor, p_action, p_conversation, p_contact, p_subject, nullif(p_trace, ''), nullif(p_detail, ''),
           case when p_content is not null then
             (select sha256(k.outer_block || sha256(k.inner_block || convert_to(p_content, 'UTF8')))
                from medidesk.audit_keys k where k.contact_id = p_contact) end);
+  return true;
 end $$;
 
 -- What was said before a turn, oldest first, as a JSON array; 4,000 characters of each message.
@@ -33,7 +35,7 @@ end $$;
 -- Stores an outgoing message. `p_queue`: the gateway delivers it; else the caller takes it away.
 create or replace function medidesk.put_reply(
   p_id uuid, p_turn uuid, p_conversation uuid, p_contact uuid, p_number uuid, p_origin text, p_source text,
-  p_staff uuid, p_text text, p_queue boolean, p_trace text, p_now timestamptz) returns void language plpgsql volatile as $$
+  p_staff uuid, p_text text, p_queue boolean, p_trace text, p_now timestamptz) returns boolean language plpgsql volatile as $$
 begin
   insert into public.messages (id, conversation_id, contact_id, sender, content, direction, from_me,
                                whatsapp_message_id, turn_id, created_at)
@@ -45,8 +47,8 @@ begin
     insert into public.reply_parts (reply_id, part, number_id, state, created_at, updated_at)
     values (p_id, 0, p_number, 'queued', p_now, p_now);
   end if;
-  perform medidesk.audit(coalesce(p_staff::text, p_origin), 'reply_committed', p_conversation, p_contact, p_id,
-                         p_trace, p_source, p_text);
+  return medidesk.audit(coalesce(p_staff::text, p_origin), 'reply_committed', p_conversation, p_contact, p_id,
+                        p_trace, p_source, p_text);
 end $$;
 
 -- Makes `status` the contact's state. The caller holds the contact FOR UPDATE.
@@ -134,14 +136,23 @@ declare
   v_now timestamptz; v_was text; v_seq bigint; v_message_id text; v_contact record; v_enabled boolean;
   v_takes_over boolean := p_fixed_kind in ('emergency', 'human_request', 'threat');
   v_fixed boolean := p_fixed_kind <> '';
-  v_message record; v_turn record;
+  v_message record; v_turn record; v_done boolean;
 begin
-  select l.conversation_id, l.contact_id, l.was_status into conversation_id, contact_id, v_was
-    from medidesk.lock_conversation(p_phone, p_lid, p_name, p_number) l;
+  if p_phone <> '' then  -- the common case, without a call
+    select k.id into contact_id from public.contacts k where k.phone = p_phone;
+    select c.id, c.status into conversation_id, v_was from public.conversations c
+     where c.contact_id = accept.contact_id and c.number_id = p_number and c.merged_into is null for update;
+  end if;
+  if conversation_id is null then  -- a new contact, a LID, or merged while we waited
+    select l.conversation_id, l.contact_id, l.was_status into conversation_id, contact_id, v_was
+      from medidesk.lock_conversation(p_phone, p_lid, p_name, p_number) l;
+  end if;
   if v_takes_over then
-    select k.* into v_contact from public.contacts k where k.id = accept.contact_id for update;
+    select k.status, k.emergency_family, k.emergency_at, k.blocked_at, k.opted_out_at into v_contact
+      from public.contacts k where k.id = accept.contact_id for update;
   else
-    select k.* into v_contact from public.contacts k where k.id = accept.contact_id for share;
+    select k.status, k.emergency_family, k.emergency_at, k.blocked_at, k.opted_out_at into v_contact
+      from public.contacts k where k.id = accept.contact_id for share;
   end if;
   v_now := clock_timestamp();
   v_message_id := case when p_message_id = '' then 'gen:' || p_commit else p_message_id end;
@@ -254,8 +265,8 @@ begin
      set status = accept.status, updated_at = v_now, activity_minute = date_trunc('minute', v_now),
          patient_name = case when p_name <> '' then p_name else c.patient_name end
    where c.id = accept.conversation_id;
-  perform medidesk.audit('patient', 'message_accepted', accept.conversation_id, accept.contact_id, p_commit, p_trace,
-                         case when p_family <> '' then p_family end, p_content);
+  v_done := medidesk.audit('patient', 'message_accepted', accept.conversation_id, accept.contact_id, p_commit, p_trace,
+                           case when p_family <> '' then p_family end, p_content);
 
   if claim_until is not null then
     history := medidesk.history(accept.conversation_id, accept.turn_id, v_seq, p_history);
@@ -339,7 +350,7 @@ create function medidesk.commit_reply(
   out committed boolean, out reply_id uuid, out reply_text text, out reply_origin text, out state text,
   out skip_reason text, out route text, out status text)
 language plpgsql volatile as $$
-declare t record; v_contact_status text; v_now timestamptz; v_conversation uuid;
+declare t record; v_contact_status text; v_now timestamptz; v_conversation uuid; v_done boolean;
 begin
   select x.conversation_id into v_conversation from public.turns x where x.id = p_turn;
   if not found then return; end if;  -- state stays null: no such turn
@@ -366,7 +377,7 @@ begin
   end if;
   update public.turns x set state = 'answered', claim_until = null, closed_at = v_now,
          sealed_at = coalesce(x.sealed_at, v_now) where x.id = p_turn;
-  perform medidesk.put_reply(p_commit, p_turn, t.conversation_id, t.contact_id, t.number_id, p_origin, p_source, null, p_text,
+  v_done := medidesk.put_reply(p_commit, p_turn, t.conversation_id, t.contact_id, t.number_id, p_origin, p_source, null, p_text,
                              t.route = 'wa', p_trace, v_now);
   if p_task <> '' then
     insert into public.tasks (conversation_id, contact_id, turn_id, reason) values (t.conversation_id, t.contact_id, p_turn, p_task);
