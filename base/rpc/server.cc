@@ -14,6 +14,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "base/log.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace medidesk::rpc {
 namespace {
@@ -24,6 +25,8 @@ constexpr std::chrono::seconds kCancelGrace{5};
 // Health and reflection are plug-ins of the whole process.
 void EnablePlugins() {
   static const bool once = [] {
+    // gRPC's own health service has no descriptor for reflection to show: this links ours.
+    grpc::health::v1::HealthCheckRequest::descriptor();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     return true;
