@@ -7,26 +7,32 @@
 #include <vector>
 
 #include "assistant/facts/clock_text.h"
+#include "assistant/facts/fact_matches.h"
 #include "assistant/facts/fact_text.h"
 #include "assistant/facts/frames.h"
 #include "assistant/facts/hours_text.h"
 #include "assistant/facts/question.h"
-#include "assistant/facts/words.h"
 
 namespace medidesk::assistant {
 namespace {
 
-constexpr double kSureLikeness = 0.60;  // of an FAQ that answers the question
-constexpr std::size_t kCandidates = 48;
 constexpr int kMaxListed = 14;              // rows in one answer
 constexpr std::size_t kMaxQuestion = 2000;  // bytes that are looked at
 
 std::string_view Primary(std::string_view tag) { return tag.substr(0, tag.find('-')); }
 
-struct FaqMatch {
-  int row = -1;
-  double likeness = 0;
-};
+// The sentences of a message, at most three; more are one.
+std::vector<std::string_view> Parts(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of("?!\n"), text.size());
+    const std::string_view part = text.substr(0, end);
+    if (part.find_first_not_of(" \t\r.,") != std::string_view::npos) parts.push_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (parts.size() > 3) parts.clear();
+  return parts;
+}
 
 class Answerer {
  public:
@@ -48,22 +54,27 @@ class Answerer {
     }
     if (question_.words.empty()) return Unknown();
 
-    faq_ = BestFaq();
-    departments_ = Named(book_.department_names());
-    doctors_ = NamedDoctors();
+    matches_ = MatchFacts(book_, question_, language_);
     if (auto answer = Visiting()) return *answer;
     if (auto answer = Insurers()) return *answer;
     if (auto answer = Booking()) return *answer;
     if (auto answer = Doctors()) return *answer;
-    if (faq_.likeness >= kSureLikeness) return Faq(faq_.row);
+    if (auto answer = Departments()) return *answer;
+    // The hospital's own wording first, then the department's row, then what is like the question.
+    if (matches_.faq.sure() && matches_.faq.likeness >= 0.9) return Faq(matches_.faq.row);
     if (auto answer = Department()) return *answer;
     if (auto answer = Settings()) return *answer;
+    if (matches_.faq.sure()) return Faq(matches_.faq.row);
     return Unknown();
   }
 
  private:
   bool Has(std::string_view word) const { return question_.Has(word); }
   bool HasAny(std::initializer_list<std::string_view> words) const { return question_.HasAny(words); }
+  // As the word is folded: "see" is "se".
+  bool Wrote(std::string_view folded) const {
+    return std::find(question_.folded.begin(), question_.folded.end(), folded) != question_.folded.end();
+  }
   const store::v1::Hospital& hospital() const { return facts_.hospital(); }
 
   // True when every word of the question is one of these, or one that `document` holds.
@@ -139,66 +150,6 @@ class Answerer {
 
   FactAnswer Unknown() const { return {Say(Frame::kUnknown, language_) + "\n" + Staff(), "none", false}; }
 
-  // --- matching
-
-  FaqMatch BestFaq() const {
-    FaqMatch best;
-    std::string query;
-    for (const std::string& word : question_.words) query += word + " ";
-    for (const Match& match : book_.index().Search(question_.text, kCandidates)) {
-      const Hit hit = book_.Document(match.document, match.score);
-      if (hit.kind != FactKind::kFaq) continue;
-      double likeness = match.likeness * LanguageFactor(facts_.faqs(hit.row));
-      // What the question turns on must be in the answer's row.
-      for (const std::string_view word :
-           {"fee", "cancel", "video", "home", "refund", "night", "donate", "certificate"}) {
-        if (Has(word) && !book_.index().Holds(match.document, std::string(word))) likeness *= 0.6;
-      }
-      if (likeness > best.likeness) best = {hit.row, likeness};
-    }
-    return best;
-  }
-
-  double LanguageFactor(const store::v1::Faq& faq) const {
-    const std::string& stored = faq.language().empty() ? hospital().default_language() : faq.language();
-    if (stored.empty() || stored == language_) return 1;
-    if (Primary(stored) == Primary(language_)) return 0.94;
-    return Primary(stored) == Primary(hospital().default_language()) ? 0.95 : 0.8;
-  }
-
-  // Rows with a name whose words are all in the question; only those with the longest such name.
-  std::vector<int> Named(const std::vector<NamedRow>& names) const {
-    std::size_t longest = 0;
-    std::vector<int> rows;
-    for (const NamedRow& name : names) {
-      if (name.words.size() < longest) continue;
-      const bool all = std::all_of(name.words.begin(), name.words.end(), [&](const auto& word) { return Has(word); });
-      if (!all) continue;
-      if (name.words.size() > longest) rows.clear();
-      longest = name.words.size();
-      if (std::find(rows.begin(), rows.end(), name.row) == rows.end()) rows.push_back(name.row);
-    }
-    return rows;
-  }
-
-  // Doctors by family or given name; a single name counts beside a word for doctor, or in a short message.
-  std::vector<int> NamedDoctors() const {
-    std::vector<int> rows;
-    std::size_t most = 0;
-    for (const NamedRow& name : book_.doctor_names()) {
-      std::size_t count = 0;
-      for (const std::string& word : name.words) {
-        if (word.size() >= 3 && Has(word)) ++count;
-      }
-      const bool enough = count >= 2 || (count == 1 && (Has("doctor") || question_.set.size() <= 2));
-      if (!enough || count < most) continue;
-      if (count > most) rows.clear();
-      most = count;
-      rows.push_back(name.row);
-    }
-    return rows;
-  }
-
   // --- answers
 
   FactAnswer Faq(int row) const {
@@ -209,12 +160,14 @@ class Answerer {
 
   std::optional<FactAnswer> Visiting() const {
     if (facts_.visiting_hours().empty()) return std::nullopt;
-    const std::vector<int> areas = Named(book_.area_names());
-    const bool asks = Has("visit") || (Has("icu") && Has("hour"));
-    if (!asks || HasAny({"doctor", "appointment", "stay", "night", "bring", "food", "job", "specialist", "insurance",
-                         "bed", "park", "pay", "fee", "consultation", "home", "document", "first", "limit"})) {
+    const std::vector<int>& areas = matches_.areas;
+    const bool asks =
+        Has("visit") || (Has("icu") && Has("hour")) || (Wrote("se") && HasAny({"patient", "ward", "icu"}));
+    if (!asks || HasAny({"doctor", "appointment", "night", "bring", "food", "job", "specialist", "insurance", "bed",
+                         "park", "pay", "fee", "consultation", "home", "document", "first", "limit"})) {
       return std::nullopt;
     }
+    if (Has("stay") && !Has("hour")) return std::nullopt;
     // "May children visit" has an answer of its own; "children's ward" is an area.
     if (Has("child") && !HasAny({"hour", "ward"})) return std::nullopt;
     const bool about_areas = !areas.empty();
@@ -240,7 +193,7 @@ class Answerer {
     if (HasAny({"fee", "claim", "document", "bill", "certificate", "hour", "where", "phone", "approval", "refund"})) {
       if (!Has("accept")) return std::nullopt;
     }
-    if (!Has("accept") && faq_.likeness >= kSureLikeness) return std::nullopt;
+    if (!Has("accept") && matches_.faq.sure()) return std::nullopt;
     if (!Has("accept") && question_.set.size() > 3) return std::nullopt;
     std::string text = Say(Frame::kInsurers, language_);
     for (int i = 0; i < hospital().insurers_size() && i < 40; ++i) text += "\n- " + hospital().insurers(i);
@@ -249,17 +202,21 @@ class Answerer {
   }
 
   std::optional<FactAnswer> Booking() const {
-    if (!Has("appointment")) return std::nullopt;
-    const bool generic = faq_.likeness < kSureLikeness;
+    const bool consultation = Has("consultation") && question_.set.size() <= 2 && matches_.faq.likeness < 0.9 &&
+                              !HasAny({"fee", "hour", "video", "home", "where"});
+    if (!Has("appointment") && !consultation) return std::nullopt;
+    // A department and a loose match: the department says more.
+    const bool generic = !matches_.faq.sure() || (!matches_.departments.empty() && matches_.faq.likeness < 0.8);
     std::string text = Say(Frame::kCannotBook, language_);
-    if (!doctors_.empty()) {
-      text += "\n" + DoctorLines(doctors_, question_.weekday);
-    } else if (!departments_.empty() && generic) {
-      for (const int row : departments_) text += "\n" + DepartmentLines(row);
+    if (!matches_.doctors.empty()) {
+      text += "\n" + DoctorLines(matches_.doctors, question_.weekday);
+    } else if (!matches_.departments.empty() && generic) {
+      for (const int row : matches_.departments) text += "\n" + DepartmentLines(row);
     }
-    const FaqMatch how = generic ? HowToBook() : faq_;
+    const char* usual = HasAny({"cancel", "change"}) ? "change or cancel an appointment" : "how to book an appointment";
+    const FaqMatch how = generic ? BestFaq(book_, usual, language_) : matches_.faq;
     std::string source = "booking", stored = hospital().default_language(), detail;
-    if (how.row >= 0) {
+    if (how.sure()) {
       const store::v1::Faq& faq = facts_.faqs(how.row);
       text += "\n" + faq.answer();
       source = "faq:" + faq.key();
@@ -270,19 +227,6 @@ class Answerer {
     }
     text += "\n" + Staff();
     return Known(std::move(text), std::move(source), stored, detail);
-  }
-
-  // The hospital's own words on booking, changing or cancelling.
-  FaqMatch HowToBook() const {
-    FaqMatch best;
-    const char* query = HasAny({"cancel", "change"}) ? "change or cancel an appointment" : "how to book an appointment";
-    for (const Match& match : book_.index().Search(query, kCandidates)) {
-      const Hit hit = book_.Document(match.document, match.score);
-      if (hit.kind != FactKind::kFaq) continue;
-      const double likeness = match.likeness * LanguageFactor(facts_.faqs(hit.row));
-      if (likeness >= kSureLikeness && likeness > best.likeness) best = {hit.row, likeness};
-    }
-    return best;
   }
 
   std::string DoctorLine(const store::v1::Doctor& doctor, int weekday) const {
@@ -355,31 +299,32 @@ class Answerer {
   }
 
   std::optional<FactAnswer> Doctors() const {
-    if (!doctors_.empty()) {
+    if (!matches_.doctors.empty()) {
+      if (!AboutDoctor()) return std::nullopt;
       std::string source = "doctors";
-      if (doctors_.size() == 1) source = "doctor:" + facts_.doctors(doctors_.front()).key();
-      return Known(DoctorLines(doctors_, 0), std::move(source), hospital().default_language());
+      if (matches_.doctors.size() == 1) source = "doctor:" + facts_.doctors(matches_.doctors.front()).key();
+      return Known(DoctorLines(matches_.doctors, 0), std::move(source), hospital().default_language());
     }
-    if (NamesUnknownDoctor()) {
+    if (matches_.unknown_doctor) {
       return FactAnswer{Say(Frame::kNoDoctorNamed, language_) + "\n" + Staff(), "none", false};
     }
     const bool about_doctors =
         HasAny({"doctor", "specialist", "consultation"}) || question_.weekday != 0 || IsProfession();
     if (!about_doctors) return std::nullopt;
-    if (!departments_.empty() && !(Has("fee") && faq_.likeness >= kSureLikeness)) {
+    if (!matches_.departments.empty() && !(Has("fee") && matches_.faq.sure())) {
       std::string text, source = "doctors";
-      for (const int row : departments_) {
+      for (const int row : matches_.departments) {
         const store::v1::Department& department = facts_.departments(row);
-        if (DoctorsOf(department, 0).empty()) continue;
+        if (DoctorsOf(department, 0).empty() || !AboutDoctorsOf(row)) continue;
         if (!text.empty()) text += "\n";
         text += DepartmentDoctors(department);
       }
       if (!text.empty() &&
-          (HasAny({"doctor", "specialist", "consultation"}) || IsProfession() || faq_.likeness < kSureLikeness)) {
+          (HasAny({"doctor", "specialist", "consultation"}) || IsProfession() || !matches_.faq.sure())) {
         return Known(std::move(text), std::move(source), hospital().default_language());
       }
     }
-    if (faq_.likeness >= kSureLikeness || !HasAny({"doctor", "specialist"})) return std::nullopt;
+    if (matches_.faq.sure() || !HasAny({"doctor", "specialist"})) return std::nullopt;
     // A doctor, and nothing that says which.
     if (!OnlyAbout({"doctor", "specialist", "language", "consultation", "department", "hospital", "human", "phone",
                     "visit", "today", "list", "urgent", "see", "talk", "meet", "available", "availabl"},
@@ -391,27 +336,49 @@ class Answerer {
                  hospital().default_language());
   }
 
+  // Whether nothing in the question is strange to the department and its doctors; beside a word for doctor or
+  // a day one strange word may be.
+  bool AboutDoctorsOf(int department) const {
+    static const std::set<std::string> kPlain = {
+        "doctor", "specialist", "consultation", "department", "hospital", "hour",        "fee",       "see",
+        "met",    "meet",       "talk",         "visit",      "human",    "appointment", "available", "today",
+        "sunday", "saturday",   "language",     "list",       "where",    "phone",       "patient"};
+    std::size_t strange = 0;
+    for (const std::string& word : question_.set) {
+      bool known =
+          kPlain.contains(word) || book_.index().Holds(book_.DocumentOf(FactKind::kDepartment, department), word);
+      for (const int doctor : DoctorsOf(facts_.departments(department), 0)) {
+        known = known || book_.index().Holds(book_.DocumentOf(FactKind::kDoctor, doctor), word);
+      }
+      if (!known) ++strange;
+    }
+    const bool plain = HasAny({"doctor", "specialist", "hour"}) || IsProfession() || question_.weekday != 0;
+    return strange == 0 || (plain && strange <= 1);
+  }
+
+  // Hours, fee, room: what a doctor's row tells. "How old is Dr. Iyer?" is something else.
+  bool AboutDoctor() const {
+    if (HasAny({"hour", "fee", "where", "phone", "language", "department", "specialist", "consultation", "available"}))
+      return true;
+    if (question_.weekday != 0) return true;
+    std::set<std::string> own = {"doctor", "see", "met", "meet", "talk", "visit", "human", "appointment"};
+    for (const int row : matches_.doctors) {
+      for (const NamedRow& name : book_.doctor_names()) {
+        if (name.row == row) own.insert(name.words.begin(), name.words.end());
+      }
+    }
+    return std::all_of(question_.set.begin(), question_.set.end(),
+                       [&](const auto& word) { return own.contains(word); });
+  }
+
   // "cardiologist", "dentista": asks for a doctor by itself.
   bool IsProfession() const {
     for (const std::string& word : question_.folded) {
       for (const std::string_view end : {"logist", "logo", "loga", "logista", "logue", "dentist", "dentista",
                                          "dentiste", "atrist", "surgeon", "iatra", "iatre", "therapist"}) {
-        if (word.size() > end.size() && std::string_view(word).ends_with(end)) return true;
-        if (word == end) return true;
+        const std::string_view one = word.ends_with('s') ? std::string_view(word).substr(0, word.size() - 1) : word;
+        if (one.ends_with(end)) return true;
       }
-    }
-    return false;
-  }
-
-  // "Dr. House": a name after the title that no row and no table knows.
-  bool NamesUnknownDoctor() const {
-    static const std::set<std::string> kTitles = {"dr", "doctor", "doctora", "docteur", "doutor", "doutora", "dra"};
-    for (std::size_t i = 0; i + 1 < question_.folded.size(); ++i) {
-      if (!kTitles.contains(question_.folded[i])) continue;
-      const std::string& next = question_.folded[i + 1];
-      if (next.size() < 3 || IsTableWord(next)) continue;
-      const std::string word = book_.index().Corrected({IndexWord(next)}).front();
-      if (!book_.index().Knows(word)) return true;
     }
     return false;
   }
@@ -423,19 +390,22 @@ class Answerer {
     return text;
   }
 
-  std::optional<FactAnswer> Department() const {
-    if (departments_.empty()) {
-      if (facts_.departments().empty() ||
-          !OnlyAbout({"department", "hospital", "list", "offer", "specialist", "availabl"}, {})) {
-        return std::nullopt;
-      }
-      if (!HasAny({"department", "specialist"})) return std::nullopt;
-      return Known(DepartmentList(), "departments", hospital().default_language());
+  // "What departments do you have?", which is not "which department should I go to?".
+  std::optional<FactAnswer> Departments() const {
+    if (facts_.departments().empty() || !HasAny({"department", "specialist"}) ||
+        !OnlyAbout({"department", "hospital", "list", "offer", "specialist", "available"}, {})) {
+      return std::nullopt;
     }
+    if (Wrote("should") || Wrote("go") || Wrote("need")) return std::nullopt;
+    return Known(DepartmentList(), "departments", hospital().default_language());
+  }
+
+  std::optional<FactAnswer> Department() const {
+    if (matches_.departments.empty()) return std::nullopt;
     // A price, a stay, a procedure: not what a department's row tells.
     std::vector<std::string> named;
     for (const NamedRow& name : book_.department_names()) {
-      if (std::find(departments_.begin(), departments_.end(), name.row) != departments_.end()) {
+      if (std::find(matches_.departments.begin(), matches_.departments.end(), name.row) != matches_.departments.end()) {
         named.insert(named.end(), name.words.begin(), name.words.end());
       }
     }
@@ -445,9 +415,10 @@ class Answerer {
       return std::nullopt;
     }
     std::string text;
-    for (const int row : departments_) text += (text.empty() ? "" : "\n\n") + DepartmentLines(row);
+    for (const int row : matches_.departments) text += (text.empty() ? "" : "\n\n") + DepartmentLines(row);
     std::string source = "departments";
-    if (departments_.size() == 1) source = "department:" + facts_.departments(departments_.front()).key();
+    if (matches_.departments.size() == 1)
+      source = "department:" + facts_.departments(matches_.departments.front()).key();
     return Known(std::move(text), std::move(source), hospital().default_language());
   }
 
@@ -456,7 +427,8 @@ class Answerer {
       if (value.empty()) return std::nullopt;
       return Known(Say(label, language_) + ": " + value, std::string("hospital:") + field, "");
     };
-    if (Has("emergency") && question_.set.size() <= 3 && facts_.has_hospital()) {
+    if (Has("emergency") && facts_.has_hospital() &&
+        OnlyAbout({"emergency", "where", "phone", "hospital", "department", "entrance", "room", "hour"}, {})) {
       const std::string where =
           hospital().emergency_address().empty() ? hospital().address() : hospital().emergency_address();
       std::string text = Say(Frame::kEmergency, language_, {{"number", Number()}});
@@ -485,15 +457,30 @@ class Answerer {
   const std::string language_;
   const SiteTime time_;
   Question question_;
-  FaqMatch faq_;
-  std::vector<int> departments_, doctors_;
+  Matches matches_;
 };
 
 }  // namespace
 
 FactAnswer AnswerFromFacts(const FactBook& book, std::string_view question, std::string_view language,
                            std::chrono::system_clock::time_point now) {
-  return Answerer(book, question, language, LocalTime(book.facts().hospital(), now)).Answer();
+  const SiteTime time = LocalTime(book.facts().hospital(), now);
+  const FactAnswer whole = Answerer(book, question, language, time).Answer();
+  if (whole.source == "advice") return whole;
+  // Two questions in one message: both answers, when both are known.
+  std::vector<FactAnswer> answers;
+  std::set<std::string> sources;
+  const std::vector<std::string_view> parts = Parts(question.substr(0, kMaxQuestion));
+  if (parts.size() < 2) return whole;
+  for (const std::string_view part : parts) {
+    FactAnswer answer = Answerer(book, part, language, time).Answer();
+    const bool polite = answer.source == "greeting" || answer.source == "thanks" || answer.source == "bye";
+    if (answer.known && !polite && sources.insert(answer.source).second) answers.push_back(std::move(answer));
+  }
+  if (answers.empty() || (answers.size() == 1 && whole.known)) return whole;
+  FactAnswer all = answers.front();
+  for (std::size_t i = 1; i < answers.size(); ++i) all.text += "\n\n" + answers[i].text;
+  return all;
 }
 
 }  // namespace medidesk::assistant

@@ -15,8 +15,37 @@ constexpr std::string_view kSections[] = {"Visiting hours", "Departments", "Doct
 
 std::string_view Section(FactKind kind) { return kSections[static_cast<std::size_t>(kind)]; }
 
-void AddName(int row, const std::string& name, std::vector<NamedRow>* to) {
+void AddWords(int row, const std::string& name, std::vector<NamedRow>* to) {
   if (std::vector<std::string> words = IndexWords(name); !words.empty()) to->push_back({row, std::move(words)});
+}
+
+// The name, and its parts: "Radiology and Imaging", "Ear, Nose and Throat (ENT)".
+void AddName(int row, const std::string& name, std::vector<NamedRow>* to) {
+  AddWords(row, name, to);
+  std::string part;
+  const auto end = [&] {
+    if (!part.empty() && part != name) AddWords(row, part, to);
+    part.clear();
+  };
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == ',' || name[i] == '(' || name[i] == ')' || name[i] == '/') {
+      end();
+    } else if (name.compare(i, 5, " and ") == 0) {
+      end();
+      i += 4;
+    } else {
+      part += name[i];
+    }
+  }
+  end();
+}
+
+// An answer that names an amount answers what something costs.
+bool NamesAmount(const std::string& answer) {
+  for (const char* sign : {"INR ", "USD ", "EUR ", "AED ", "BRL ", "MXN ", "Rs ", "Rs. ", "₹", "$", "€", "£"}) {
+    if (answer.find(sign) != std::string::npos) return true;
+  }
+  return false;
 }
 
 template <typename Texts>
@@ -62,7 +91,7 @@ FactBook::FactBook(store::v1::GetFactsResponse facts) : facts_(std::move(facts))
     IndexedTexts words;
     words.phrases = {row.name()};
     Append(row.specialties(), &words.phrases);
-    AddName(i, row.name(), &doctor_names_);
+    AddWords(i, row.name(), &doctor_names_);
     words.bodies = {row.title(), department_name, row.roster_note(), "doctor fee hours"};
     Add(FactKind::kDoctor, i, DoctorText(row, department_name), std::move(words));
   }
@@ -72,6 +101,7 @@ FactBook::FactBook(store::v1::GetFactsResponse facts) : facts_(std::move(facts))
     words.phrases = {row.question()};
     Append(row.alternatives(), &words.phrases);
     words.bodies = {row.answer(), row.category()};
+    if (NamesAmount(row.answer())) words.bodies.push_back("fee");
     Add(FactKind::kFaq, i, FaqText(row), std::move(words));
   }
   index_.Finish();
@@ -102,6 +132,14 @@ std::string_view FactBook::KeyOf(const Row& row) const {
 Hit FactBook::Document(int document, double score) const {
   const Row& row = rows_[static_cast<std::size_t>(document)];
   return {row.kind, row.row, KeyOf(row), score, row.text};
+}
+
+int FactBook::DocumentOf(FactKind kind, int row) const {
+  int document = row;
+  if (kind > FactKind::kVisitingHours) document += facts_.visiting_hours_size();
+  if (kind > FactKind::kDepartment) document += facts_.departments_size();
+  if (kind > FactKind::kDoctor) document += facts_.doctors_size();
+  return document;
 }
 
 std::vector<Hit> FactBook::Search(std::string_view query, std::size_t limit) const {

@@ -54,6 +54,7 @@ class FactBook {
   // What is behind Search(): the index, and the fact that one of its documents is.
   const SearchIndex& index() const { return index_; }
   Hit Document(int document, double score) const;
+  int DocumentOf(FactKind kind, int row) const;
 
   // Every name and alias of a department or visiting area, and the full name of every doctor.
   const std::vector<NamedRow>& department_names() const { return department_names_; }

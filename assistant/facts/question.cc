@@ -87,10 +87,14 @@ bool WantsAdvice(const Question& question) {
              judge = has("judge"), take = has("take"), treat = has("treat"), opinion = has("opinion");
   // Things a desk is asked for: then a symptom or a test only says what for.
   const bool desk = question.HasAny({"doctor", "appointment", "department", "specialist", "fee", "hour", "where",
-                                     "phone", "consultation", "vaccination", "insurance", "checkup", "accept"});
+                                     "phone", "consultation", "vaccination", "insurance", "checkup", "accept",
+                                     "certificate", "video", "complaint", "job"});
   const bool medicine = question.Has("medicine") || drug || dose;
   const bool shop = question.HasAny({"pharmacy", "home", "prescription", "fee", "bring", "refund"});
 
+  // The hospital's preparation sheet may say what to eat before a test.
+  if (question.Has("fast") && question.Has("test") && !drug && !dose && !judge && !symptom && !HasNumber(folded))
+    return false;
   if (dose && (drug || take || opinion || HasNumber(folded))) return true;
   if (drug && !(shop && !take)) return true;
   if (medicine && (take || judge || symptom || treat) && !shop) return true;

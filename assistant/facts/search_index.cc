@@ -11,9 +11,10 @@ namespace medidesk::assistant {
 namespace {
 
 constexpr double kPhraseWeight = 3.0, kBodyWeight = 1.0;
-constexpr double kK1 = 1.2, kB = 0.4;       // BM25; facts are short, so length matters little
-constexpr std::size_t kMaxQueryWords = 64;  // a longer message is cut
-constexpr std::size_t kMinTypoBytes = 5;    // shorter words have too many neighbours
+constexpr double kK1 = 1.2, kB = 0.4;        // BM25; facts are short, so length matters little
+constexpr std::size_t kMaxQueryWords = 64;   // a longer message is cut
+constexpr std::size_t kMinTypoBytes = 4;     // shorter words have too many neighbours
+constexpr std::size_t kMinOtherScript = 14;  // the same where a letter is two or three bytes
 constexpr int kMinSharedTrigrams = 2;
 constexpr std::size_t kMaxNearSpellings = 3;
 
@@ -98,7 +99,7 @@ void SearchIndex::Finish() {
   idf_.resize(terms_.size());
   for (std::size_t term = 0; term < terms_.size(); ++term) {
     const auto with = static_cast<double>(postings_[term].size());
-    idf_[term] = std::log(1 + (documents - with + 0.5) / (with + 0.5));
+    idf_[term] = std::log(1 + (documents - with + 0.5) / (with + 0.5)) * WordWeight(terms_[term]);
     AddSpelling(terms_[term], static_cast<TermId>(term));
   }
   ForEachConceptWord([this](const std::string& word, const std::string& name) {
@@ -124,12 +125,16 @@ std::vector<std::pair<SearchIndex::TermId, double>> SearchIndex::NearSpellings(c
     if (found == trigrams_.end()) continue;
     for (const std::uint32_t spelling : found->second) ++shared[spelling];
   }
+  const bool latin = static_cast<unsigned char>(word.front()) < 0x80;
+  if (!latin && word.size() < kMinOtherScript) return {};
   const int limit = word.size() >= 8 ? 2 : 1;
   std::map<TermId, int> nearest;  // by term: fewest changes
   for (const auto& [id, count] : shared) {
     const Spelling& spelling = spellings_[id];
     // The first letter is hardly ever the wrong one, and holding to it keeps "pest" from being "test".
     if (count < kMinSharedTrigrams || spelling.word.front() != word.front()) continue;
+    // Four letters are near so many words that only a letter left out counts.
+    if (word.size() == kMinTypoBytes && spelling.word.size() <= word.size()) continue;
     const int distance = EditDistance(word, spelling.word, limit);
     if (distance > limit) continue;
     const auto [at, added] = nearest.emplace(spelling.term, distance);

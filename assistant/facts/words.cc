@@ -59,7 +59,8 @@ struct Lexicon {
       for (const safety::Token& token : words.tokens) {
         const std::string word(words.Text(token));
         concepts.emplace(word, name);  // the first row that names a word has it
-        concepts.emplace(Stem(word), name);
+        // A short stem is too often the stem of another word, too.
+        if (std::string stem = Stem(word); stem.size() >= 4) concepts.emplace(std::move(stem), name);
       }
     }
   }
@@ -104,6 +105,13 @@ std::vector<std::string> IndexWords(std::string_view text) {
     if (std::string index_word = IndexWord(word); !index_word.empty()) found.push_back(std::move(index_word));
   }
   return found;
+}
+
+double WordWeight(std::string_view index_word) {
+  for (const std::string_view weak : {"today", "sunday", "saturday", "hospital", "patient"}) {
+    if (index_word == weak) return 0.4;
+  }
+  return 1;
 }
 
 void ForEachConceptWord(const std::function<void(const std::string& word, const std::string& name)>& visit) {

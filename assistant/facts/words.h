@@ -20,6 +20,9 @@ std::vector<std::string> IndexWords(std::string_view text);
 // The index word of one folded word (as safety::Normalise gives it); "" for a stop word.
 std::string IndexWord(std::string_view folded);
 
+// How much a word tells about the subject of a question, against 1 of most words: "today" and "hospital" little.
+double WordWeight(std::string_view index_word);
+
 // Calls `visit` with every folded word that counts as a concept, and the concept.
 void ForEachConceptWord(const std::function<void(const std::string& word, const std::string& name)>& visit);
 
