@@ -136,7 +136,7 @@ declare
   v_now timestamptz; v_was text; v_seq bigint; v_message_id text; v_contact record; v_enabled boolean;
   v_takes_over boolean := p_fixed_kind in ('emergency', 'human_request', 'threat');
   v_fixed boolean := p_fixed_kind <> '';
-  v_message record; v_turn record; v_done boolean;
+  v_message record; v_turn record; v_done boolean; v_place timestamptz;
 begin
   if p_phone <> '' then  -- the common case, without a call
     select k.id into contact_id from public.contacts k where k.phone = p_phone;
@@ -227,15 +227,17 @@ begin
   if turn_id = p_commit then
     if state = 'sealed' then
       -- Turns of a conversation are answered in order: no claim while an earlier one is being answered.
+      -- The row is claimed all the same: so it keeps its place before those that come after it.
+      v_place := v_now + make_interval(secs => p_claim_seconds);
       if not exists (select 1 from public.turns t where t.conversation_id = accept.conversation_id
                       and t.state = 'sealed' and t.claim_until > v_now) then
-        claim_until := v_now + make_interval(secs => p_claim_seconds);
+        claim_until := v_place;
       end if;
     end if;
     insert into public.turns as t (id, conversation_id, contact_id, number_id, route, state, skip_reason, first_seq, claim_id,
                               claim_until, trace_id, opened_at, sealed_at, closed_at)
     values (p_commit, accept.conversation_id, accept.contact_id, p_number, p_route, accept.state, accept.skip_reason, v_seq,
-            case when accept.claim_until is not null then p_commit end, accept.claim_until, nullif(p_trace, ''), v_now,
+            case when v_place is not null then p_commit end, v_place, nullif(p_trace, ''), v_now,
             case when accept.state <> 'open' then v_now end, case when accept.state in ('answered', 'skipped') then v_now end);
   end if;
 
@@ -303,9 +305,15 @@ begin
     select r.id, m.content, r.origin into reply_id, reply_text, reply_origin
       from public.replies r join public.messages m on m.id = r.id where r.turn_id = p_turn;
   elsif state = 'sealed' then
-    if (t.claim_until > p_now and t.claim_id <> p_claim)
-       or exists (select 1 from public.turns e where e.conversation_id = t.conversation_id and e.state = 'sealed'
-                   and e.first_seq < t.first_seq and e.claim_until > p_now) then
+    if t.claim_until > p_now and t.claim_id <> p_claim then
+      return;
+    end if;
+    if exists (select 1 from public.turns e where e.conversation_id = t.conversation_id and e.state = 'sealed'
+                and e.first_seq < t.first_seq and e.claim_until > p_now) then
+      -- Keeps its place before later turns; written anew when half of it is gone, not at every look.
+      update public.turns x set claim_id = p_claim, claim_until = p_now + make_interval(secs => p_claim_seconds)
+       where x.id = p_turn
+         and (x.claim_id is distinct from p_claim or x.claim_until < p_now + make_interval(secs => p_claim_seconds / 2));
       return;
     end if;
     claim_until := p_now + make_interval(secs => p_claim_seconds);
