@@ -34,6 +34,7 @@ export async function startServices({ env = {}, databaseAway = false } = {}) {
     },
   };
   const base = `http://127.0.0.1:${port}`;
+  let stopped = false;
   const services = {
     base, claude, databaseLink, storeLink, children: {},
     sql: async (text, values) => (await pool.query(text, values)).rows,
@@ -77,12 +78,14 @@ export async function startServices({ env = {}, databaseAway = false } = {}) {
            from conversations c where c.phone = $1`, [phone]);
       return found;
     },
+    // Ends everything, once; how each service ended.
     async stop() {
       const ends = {};
       for (const name of ['admin', 'assistant', 'store']) {
         if (services.children[name]) ends[name] = await stop(services.children[name]);
       }
-      await Promise.all([storeLink.close(), databaseLink.close(), stop(claude.child), pool.end()]);
+      if (!stopped) await Promise.all([storeLink.close(), databaseLink.close(), stop(claude.child), pool.end()]);
+      stopped = true;
       return ends;
     },
   };
