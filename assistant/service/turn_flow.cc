@@ -27,6 +27,11 @@ bool OutcomeUnknown(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kDeadlineExceeded;
 }
 
+// For what must not be lost to a busy moment: also when it was refused for now.
+bool UnknownOrBusy(const absl::Status& status) {
+  return OutcomeUnknown(status) || status.code() == absl::StatusCode::kResourceExhausted;
+}
+
 std::string_view RouteWord(store::v1::Route route) {
   switch (route) {
     case store::v1::ROUTE_WEBHOOK:
@@ -39,10 +44,11 @@ std::string_view RouteWord(store::v1::Route route) {
 }
 
 // Calls a method of the store until its outcome is known or `until`. Attempts are cut short, so
-// that a lost answer is asked for again while there is time. `name` is MD_METHOD(...).
+// that a lost answer is asked for again while there is time. `name` is MD_METHOD(...); `again` says
+// which errors are worth another attempt.
 template <class Name, class Request>
 auto CallUntilKnown(const rpc::Client<ConversationService>& client, Name name, const Request& request,
-                    TraceContext trace, Clock::time_point until)
+                    TraceContext trace, Clock::time_point until, bool (*again)(const absl::Status&) = OutcomeUnknown)
     -> asio::awaitable<absl::StatusOr<typename rpc::internal::MethodOf<Name, ConversationService>::Response>> {
   milliseconds pause(50);
   while (true) {
@@ -50,7 +56,7 @@ auto CallUntilKnown(const rpc::Client<ConversationService>& client, Name name, c
     rpc::CallOptions options = rpc::Within(std::min(left, milliseconds(4000)));
     options.trace = trace;
     auto response = co_await client.Call(name, request, options);
-    if (response.ok() || !OutcomeUnknown(response.status()) || Clock::now() + pause >= until) co_return response;
+    if (response.ok() || !again(response.status()) || Clock::now() + pause >= until) co_return response;
     asio::steady_timer timer(co_await asio::this_coro::executor, pause);
     co_await timer.async_wait(asio::use_awaitable);
     pause = std::min(pause * 2, milliseconds(800));
@@ -225,8 +231,8 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   commit.set_text(std::move(answer.text));
   commit.set_source(answer.source);
   commit.set_task_reason(answer.task_reason);
-  auto committed =
-      co_await CallUntilKnown(conversations_, MD_METHOD(CommitReply), commit, progress.call.trace, progress.deadline);
+  auto committed = co_await CallUntilKnown(conversations_, MD_METHOD(CommitReply), commit, progress.call.trace,
+                                           progress.deadline, UnknownOrBusy);
   metrics_.OnStage("commit", Clock::now() - committing);
   if (!committed.ok()) co_return committed.status();
 
