@@ -1,6 +1,6 @@
 // What a model's text must pass before a patient may see it (safety rules 9-11, 24, 25): it claims no
 // action that no tool did, names no dose, gives no diagnosis or reassurance, links only to allowed
-// hosts, leaks no prompt or internal id, and is not empty or too long.
+// hosts, leaks no prompt or internal id, and is not empty, without words, no UTF-8, or too long.
 //
 // Deterministic, without I/O; any bytes are safe. Phrases are data: check_phrases.cc.
 #pragma once
@@ -12,10 +12,10 @@
 namespace medidesk::assistant {
 
 struct CheckContext {
-  std::vector<std::string> allowed_link_hosts;    // "sunrise.example"; their subdomains pass, too
-  std::vector<std::string> allowed_phone_digits;  // the site's own numbers, digits only
-  bool action_done = false;                       // a tool succeeded in this turn
-  std::size_t max_chars = 4096;                   // code points
+  std::vector<std::string> allowed_link_hosts;   // "sunrise.example"; their subdomains pass, too
+  std::vector<std::string> allowed_email_hosts;  // of e-mail addresses, likewise; link hosts pass, too
+  bool action_done = false;                      // a tool succeeded in this turn
+  std::size_t max_chars = 4096;                  // code points
 };
 
 struct CheckResult {

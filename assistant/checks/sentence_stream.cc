@@ -30,9 +30,10 @@ std::size_t EndSign(std::string_view text) {
   return 0;
 }
 
-// Where the first complete sentence ends, npos when there is none yet.
-std::size_t FirstEnd(std::string_view text) {
-  std::size_t start = text.find_first_not_of(" \n\t");
+// Where the first complete sentence ends, npos when there is none yet. `seen`: no sentence ends before
+// it; moved on, so that a text is read once however it comes.
+std::size_t FirstEnd(std::string_view text, std::size_t& seen) {
+  const std::size_t start = seen == 0 ? text.find_first_not_of(" \n\t") : seen;  // what is before is no sentence
   if (start == std::string_view::npos) return start;
   for (std::size_t at = start; at < text.size();) {
     if (text[at] == '\n') return at;
@@ -47,11 +48,15 @@ std::size_t FirstEnd(std::string_view text) {
       sign = EndSign(text.substr(at));
     }
     while (at < text.size() && (text[at] == '"' || text[at] == ')' || text[at] == '*' || text[at] == '\'')) ++at;
-    if (at == text.size()) return std::string_view::npos;  // perhaps "10." of "10.30"
+    if (at == text.size()) {  // perhaps "10." of "10.30"
+      seen = first;
+      return std::string_view::npos;
+    }
     if (text[at] != ' ' && text[at] != '\n' && text[at] != '\t') continue;
     if (text[first] == '.' && at - first == 1 && EndsInAbbreviation(text.substr(0, first))) continue;
     return at;
   }
+  seen = std::max(start, text.size() - std::min<std::size_t>(text.size(), 2));  // half a sign may stand there
   return std::string_view::npos;
 }
 
@@ -61,14 +66,18 @@ std::vector<std::string> SentenceStream::Feed(std::string_view delta) {
   buffer_ += delta;
   std::vector<std::string> sentences;
   while (true) {
-    std::size_t end = FirstEnd(buffer_);
-    if (end == std::string::npos && buffer_.size() > kMaxBytes) {
+    std::size_t end = FirstEnd(buffer_, seen_);
+    if (end == std::string::npos ? buffer_.size() > kMaxBytes : end > kMaxBytes) {
       end = buffer_.rfind(' ', kMaxBytes);
-      if (end == std::string::npos || end == 0) end = kMaxBytes;
+      if (end == std::string::npos || end == 0) {
+        end = kMaxBytes;
+        while (end > kMaxBytes - 3 && (buffer_[end] & 0xc0) == 0x80) --end;  // not inside a character
+      }
     }
     if (end == std::string::npos) return sentences;
     std::string sentence = buffer_.substr(0, end);
     buffer_.erase(0, end);
+    seen_ = 0;
     // Spaces belong to nobody; a line break stays with what follows it.
     sentence.erase(0, std::min(sentence.find_first_not_of(" \t"), sentence.size()));
     if (!sentence.empty()) sentences.push_back(std::move(sentence));
@@ -78,6 +87,7 @@ std::vector<std::string> SentenceStream::Feed(std::string_view delta) {
 std::vector<std::string> SentenceStream::Flush() {
   std::string rest = std::move(buffer_);
   buffer_.clear();
+  seen_ = 0;
   rest.erase(0, std::min(rest.find_first_not_of(" \t"), rest.size()));
   if (rest.find_first_not_of(" \t\r\n") == std::string::npos) return {};
   return {std::move(rest)};

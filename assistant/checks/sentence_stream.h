@@ -21,6 +21,7 @@ class SentenceStream {
 
  private:
   std::string buffer_;
+  std::size_t seen_ = 0;  // no sentence ends before this place of buffer_
 };
 
 }  // namespace medidesk::assistant

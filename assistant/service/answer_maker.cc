@@ -14,22 +14,14 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-std::string Digits(std::string_view text) {
-  std::string digits;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') digits += c;
-  }
-  return digits;
-}
-
 CheckContext ContextOfChecks(const SiteFacts& site) {
   CheckContext context;
   const store::v1::GetFactsResponse& facts = site.prompt->book->facts();
   context.allowed_link_hosts.assign(facts.hospital().allowed_link_hosts().begin(),
                                     facts.hospital().allowed_link_hosts().end());
-  for (const std::string& number :
-       {facts.hospital().phone(), facts.hospital().emergency_number(), facts.hospital().crisis_line()}) {
-    if (!number.empty()) context.allowed_phone_digits.push_back(Digits(number));
+  const std::string& email = facts.hospital().email();
+  if (const std::size_t at = email.find('@'); at != std::string::npos) {
+    context.allowed_email_hosts.push_back(email.substr(at + 1));
   }
   return context;
 }
