@@ -10,6 +10,7 @@ namespace medidesk::safety {
 namespace {
 
 constexpr std::string_view kLocalNumber = "local_number";
+constexpr std::string_view kStaffTold = "staff_told";
 constexpr std::array<std::string_view, 12> kKinds = {"emergency",   "crisis",     "discreet", "lite",
                                                      "apology",     "handover",   "opt_out",  "stale",
                                                      "cannot_read", "disclosure", "closed",   kLocalNumber};
@@ -27,12 +28,18 @@ std::optional<std::string_view> Value(std::string_view name, const SiteContacts&
   if (name == "crisis_line") return contacts.crisis_line;
   if (name == "emergency_address") return contacts.emergency_address;
   if (name == "emergency_phone") return contacts.emergency_phone;
+  if (name == kStaffTold) return "";
   return std::nullopt;
 }
 
 // The line with its values; nullopt when one of them is not set.
 std::optional<std::string> Fill(std::string_view line, const SiteContacts& contacts) {
   std::string out;
+  constexpr std::string_view kMark = "{staff_told}";
+  if (line.starts_with(kMark)) {
+    if (!contacts.staff_told) return std::nullopt;
+    line.remove_prefix(kMark.size());
+  }
   while (true) {
     const auto open = line.find('{');
     out += line.substr(0, open);

@@ -24,6 +24,8 @@ struct SiteContacts {
   std::string crisis_line;        // "14416"
   std::string emergency_address;  // where to come
   std::string emergency_phone;
+  // False when nobody could be told: lines that say so are left out.
+  bool staff_told = true;
 };
 
 enum class FixedKind {

@@ -95,6 +95,20 @@ TEST(Texts, LeaveOutLinesWhoseValueTheSiteHasNotSet) {
   }
 }
 
+TEST(Texts, ClaimNoKnowledgeOfStaffThatNobodyTold) {
+  const Texts texts = TheTexts();
+  SiteContacts untold = kSite;
+  untold.staff_told = false;
+  for (const FixedKind kind : {FixedKind::kEmergency, FixedKind::kCrisis, FixedKind::kDiscreet, FixedKind::kLite}) {
+    for (const std::string_view language : kLanguages) {
+      const std::string told = texts.Fixed(kind, language, kSite), without = texts.Fixed(kind, language, untold);
+      EXPECT_LT(without.size(), told.size()) << language;
+      EXPECT_EQ(told.substr(0, without.size()), without) << "only the last line goes, " << language;
+      EXPECT_EQ(told.find('{'), std::string::npos) << language;
+    }
+  }
+}
+
 TEST(Texts, FallBackToEnglish) {
   EXPECT_EQ(TheTexts().Fixed(FixedKind::kApology, "xx", kSite), TheTexts().Fixed(FixedKind::kApology, "en", kSite));
 }

@@ -149,7 +149,9 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::ReplyToText(const r
                {{"family", log::Public(screening.verdict.family())}, {"trace", log::Public(call.trace.trace_id)}});
     metrics_.unstored_emergencies.Increment();
     v1::ReplyResponse response;
-    response.set_text(screening.fixed_reply.text());
+    safety::SiteContacts contacts = facts_.Current()->contacts;
+    contacts.staff_told = false;  // nothing is stored, so nobody has a task
+    response.set_text(ScreenText(gate_, texts_, contacts, inbound.text()).fixed_reply.text());
     response.set_origin(store::v1::REPLY_ORIGIN_GATE);
     response.set_status(store::v1::CONVERSATION_STATUS_HUMAN_TAKEOVER);
     response.set_source("gate");
