@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace medidesk::store {
@@ -134,16 +135,15 @@ TurnOutcome ReadTurn(const pqxx::row& row) {
   turn.set_route(RouteFromText(Column(row, 6)));
   if (!row[7].is_null()) *turn.mutable_claim_expire_time() = TimeFromMicros(Number(row, 7));
   outcome.duplicate = Flag(row, 8);
-  turn.set_first_contact(Flag(row, 9));
-  if (!row[10].is_null()) {
-    Assign(outcome.reply.mutable_id(), Column(row, 10));
-    Assign(outcome.reply.mutable_text(), Column(row, 11));
-    outcome.reply.set_origin(OriginFromText(Column(row, 12)));
+  if (!row[9].is_null()) {
+    Assign(outcome.reply.mutable_id(), Column(row, 9));
+    Assign(outcome.reply.mutable_text(), Column(row, 10));
+    outcome.reply.set_origin(OriginFromText(Column(row, 11)));
   }
-  for (const json::value& text : ParseArray(Column(row, 13))) {
+  for (const json::value& text : ParseArray(Column(row, 12))) {
     if (text.is_string()) turn.add_texts(std::string(text.get_string()));
   }
-  for (const json::value& item : ParseArray(Column(row, 14))) {
+  for (const json::value& item : ParseArray(Column(row, 13))) {
     if (!item.is_object()) continue;
     const json::object& fields = item.get_object();
     v1::HistoryMessage* message = turn.add_history();
@@ -152,7 +152,11 @@ TurnOutcome ReadTurn(const pqxx::row& row) {
     if (fields.at("c").is_string()) message->set_text(std::string(fields.at("c").get_string()));
     if (fields.at("t").is_int64()) message->mutable_create_time()->set_seconds(fields.at("t").get_int64());
   }
-  if (!row[15].is_null()) VerdictFromJson(Column(row, 15), turn.mutable_verdict());
+  // Asked of the history: a contact to whom nothing was ever sent.
+  turn.set_first_contact(turn.has_claim_expire_time() &&
+                         std::none_of(turn.history().begin(), turn.history().end(),
+                                      [](const v1::HistoryMessage& message) { return message.from_hospital(); }));
+  if (!row[14].is_null()) VerdictFromJson(Column(row, 14), turn.mutable_verdict());
   return outcome;
 }
 

@@ -36,9 +36,9 @@ struct TurnOutcome {
   v1::ConversationStatus status = v1::CONVERSATION_STATUS_UNSPECIFIED;
   bool duplicate = false;
 };
-#define MD_TURN_COLUMNS                                                                                   \
-  "conversation_id, contact_id, status, turn_id, state, skip_reason, route, "                             \
-  "(extract(epoch from claim_until) * 1000000)::bigint, duplicate, first_contact, reply_id, reply_text, " \
+#define MD_TURN_COLUMNS                                                                    \
+  "conversation_id, contact_id, status, turn_id, state, skip_reason, route, "              \
+  "(extract(epoch from claim_until) * 1000000)::bigint, duplicate, reply_id, reply_text, " \
   "reply_origin, texts, history, verdict"
 TurnOutcome ReadTurn(const pqxx::row& row);
 

@@ -407,7 +407,9 @@ create or replace trigger audit_log_not_emptied before truncate on public.audit_
 create or replace trigger audit_seals_frozen before update or delete on medidesk.audit_seals
   for each row execute function medidesk.refuse_change();
 
-create or replace trigger conversations_touch before update on public.conversations
+-- Of the columns that people change: a condition is parsed for each statement that may need it, and
+-- the store's own updates set the time themselves.
+create or replace trigger conversations_touch before update of phone, patient_name, status, assigned_to on public.conversations
   for each row when (new.updated_at is not distinct from old.updated_at) execute function medidesk.touch_updated_at();
 create or replace trigger contacts_touch before update on public.contacts
   for each row when (new.updated_at is not distinct from old.updated_at) execute function medidesk.touch_updated_at();

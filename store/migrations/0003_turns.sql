@@ -129,7 +129,7 @@ create function medidesk.accept(
   p_message_at timestamptz, p_verdict jsonb, p_fixed_kind text, p_fixed_text text, p_family text, p_reply_id uuid,
   p_claim_seconds double precision, p_history int, p_trace text,
   out conversation_id uuid, out contact_id uuid, out status text, out turn_id uuid, out state text, out skip_reason text,
-  out route text, out claim_until timestamptz, out duplicate boolean, out first_contact boolean,
+  out route text, out claim_until timestamptz, out duplicate boolean,
   out reply_id uuid, out reply_text text, out reply_origin text, out texts text, out history text, out verdict text)
 language plpgsql volatile as $$
 declare
@@ -138,15 +138,52 @@ declare
   v_fixed boolean := p_fixed_kind <> '';
   v_message record; v_turn record; v_done boolean; v_place timestamptz;
 begin
-  if p_phone <> '' then  -- the common case, without a call
-    select k.id into contact_id from public.contacts k where k.phone = p_phone;
-    select c.id, c.status into conversation_id, v_was from public.conversations c
-     where c.contact_id = accept.contact_id and c.number_id = p_number and c.merged_into is null for update;
+  -- The common case in four statements: a known contact's plain message on a route of one message a
+  -- turn. What it does not settle (a duplicate, a new contact, anything but active) goes the long way.
+  if p_route <> 'wa' and p_fixed_kind = '' and p_phone <> '' and p_name = '' then
+    select c.id, c.contact_id into conversation_id, contact_id from public.conversations c
+     where c.phone_digits = substr(p_phone, 2) and c.number_id = p_number and c.merged_into is null and c.status = 'active'
+       for update;
+    select k.status, k.blocked_at, (select s.assistant_enabled from medidesk.site s) as enabled,
+           exists (select 1 from public.turns t where t.conversation_id = accept.conversation_id
+                    and t.state = 'sealed' and t.claim_until > clock_timestamp()) as busy
+      into v_contact from public.contacts k where k.id = accept.contact_id and k.phone = p_phone for share of k;
+    if v_contact.status = 'active' and v_contact.blocked_at is null and v_contact.enabled then
+      v_now := clock_timestamp();
+      v_place := v_now + make_interval(secs => p_claim_seconds);
+      with m as (
+        insert into public.messages (id, conversation_id, contact_id, sender, content, direction, from_me,
+                                     whatsapp_message_id, turn_id, message_at, verdict, created_at)
+        values (p_commit, accept.conversation_id, accept.contact_id, p_phone, p_content, 'received', false,
+                case when p_message_id = '' then 'gen:' || p_commit else p_message_id end, p_commit,
+                coalesce(p_message_at, v_now), p_verdict, v_now)
+        on conflict do nothing returning seq),
+      t as (
+        insert into public.turns (id, conversation_id, contact_id, number_id, route, state, first_seq, claim_id, claim_until,
+                                  trace_id, opened_at, sealed_at)
+        select p_commit, accept.conversation_id, accept.contact_id, p_number, p_route, 'sealed', m.seq, p_commit, v_place,
+               nullif(p_trace, ''), v_now, v_now from m),
+      a as (
+        insert into public.audit_log (actor, action, conversation_id, contact_id, subject_id, trace_id, detail, content_mac)
+        select 'patient', 'message_accepted', accept.conversation_id, accept.contact_id, p_commit, nullif(p_trace, ''),
+               nullif(p_family, ''), sha256(k.outer_block || sha256(k.inner_block || convert_to(p_content, 'UTF8')))
+          from m left join medidesk.audit_keys k on k.contact_id = accept.contact_id)
+      update public.conversations c set updated_at = v_now, activity_minute = date_trunc('minute', v_now)
+        from m where c.id = accept.conversation_id returning m.seq into v_seq;
+      if v_seq is not null then
+        status := 'active'; turn_id := p_commit; state := 'sealed'; accept.route := p_route; duplicate := false;
+        texts := json_build_array(p_content)::text; verdict := p_verdict::text; history := '[]';
+        if not v_contact.busy then
+          claim_until := v_place;
+          history := medidesk.history(accept.conversation_id, p_commit, v_seq, p_history);
+        end if;
+        return;
+      end if;
+    end if;
   end if;
-  if conversation_id is null then  -- a new contact, a LID, or merged while we waited
-    select l.conversation_id, l.contact_id, l.was_status into conversation_id, contact_id, v_was
-      from medidesk.lock_conversation(p_phone, p_lid, p_name, p_number) l;
-  end if;
+  v_place := null;
+  select l.conversation_id, l.contact_id, l.was_status into conversation_id, contact_id, v_was
+    from medidesk.lock_conversation(p_phone, p_lid, p_name, p_number) l;
   if v_takes_over then
     select k.status, k.emergency_family, k.emergency_at, k.blocked_at, k.opted_out_at into v_contact
       from public.contacts k where k.id = accept.contact_id for update;
@@ -172,7 +209,7 @@ begin
     turn_id := v_message.turn_id;
     select t.* into v_turn from public.turns t where t.id = accept.turn_id for update;
     if not found then  -- adopted from the original, or accepted while nobody answers
-      turn_id := v_message.id; state := 'answered'; status := v_was; accept.route := p_route; first_contact := false;
+      turn_id := v_message.id; state := 'answered'; status := v_was; accept.route := p_route;
       texts := '[]'; history := '[]'; verdict := v_message.verdict::text;
       return;
     end if;
@@ -180,7 +217,7 @@ begin
       update public.turns t set route = 'wa' where t.id = v_turn.id;
       v_turn.route := 'wa';
     end if;
-    select g.* into status, state, skip_reason, route, claim_until, first_contact, reply_id, reply_text, reply_origin,
+    select g.* into status, state, skip_reason, route, claim_until, reply_id, reply_text, reply_origin,
                     texts, history, verdict
       from medidesk.claim_turn(v_turn.id, p_commit, false, p_claim_seconds, p_history, v_now) g;
     return;
@@ -190,7 +227,6 @@ begin
   texts := json_build_array(p_content)::text;
   status := case when v_contact.status = 'human_takeover' or v_takes_over then 'human_takeover' else 'active' end;
   select s.assistant_enabled into v_enabled from medidesk.site s;
-  first_contact := false;
 
   -- An emergency text goes out once per family in thirty minutes, to the blocked and in takeover, too.
   if p_fixed_kind = 'emergency' and v_contact.emergency_family = p_family
@@ -272,8 +308,6 @@ begin
 
   if claim_until is not null then
     history := medidesk.history(accept.conversation_id, accept.turn_id, v_seq, p_history);
-    first_contact := history = '[]' or not exists (select 1 from public.messages m
-      where m.conversation_id = accept.conversation_id and m.from_me);
   end if;
 end $$;
 
@@ -283,7 +317,7 @@ drop function if exists medidesk.claim_turn;
 create function medidesk.claim_turn(
   p_turn uuid, p_claim uuid, p_seal boolean, p_claim_seconds double precision, p_history int, p_now timestamptz,
   out status text, out state text, out skip_reason text, out route text, out claim_until timestamptz,
-  out first_contact boolean, out reply_id uuid, out reply_text text, out reply_origin text, out texts text, out history text,
+  out reply_id uuid, out reply_text text, out reply_origin text, out texts text, out history text,
   out verdict text)
 language plpgsql volatile as $$
 declare t record; v_contact_status text; v_enabled boolean;
@@ -291,7 +325,7 @@ begin
   select x.* into t from public.turns x where x.id = p_turn for update;
   select k.status into v_contact_status from public.contacts k where k.id = t.contact_id for share;
   select c.status into status from public.conversations c where c.id = t.conversation_id;
-  state := t.state; skip_reason := t.skip_reason; route := t.route; first_contact := false; texts := '[]'; history := '[]';
+  state := t.state; skip_reason := t.skip_reason; route := t.route; texts := '[]'; history := '[]';
   if state in ('open', 'sealed') and v_contact_status = 'human_takeover' then
     state := 'skipped'; skip_reason := 'takeover';
     update public.turns x set state = 'skipped', skip_reason = 'takeover', claim_until = null, closed_at = p_now where x.id = p_turn;
@@ -323,7 +357,6 @@ begin
       from public.messages m where m.conversation_id = t.conversation_id and m.seq >= t.first_seq and m.turn_id = p_turn
        and not m.from_me and m.deleted_at is null;
     history := medidesk.history(t.conversation_id, p_turn, t.first_seq, p_history);
-    first_contact := not exists (select 1 from public.messages m where m.conversation_id = t.conversation_id and m.from_me);
   end if;
 end $$;
 
@@ -331,7 +364,7 @@ drop function if exists medidesk.get_turn;
 create function medidesk.get_turn(
   p_turn uuid, p_claim uuid, p_seal boolean, p_claim_seconds double precision, p_history int,
   out conversation_id uuid, out contact_id uuid, out status text, out turn_id uuid, out state text, out skip_reason text,
-  out route text, out claim_until timestamptz, out duplicate boolean, out first_contact boolean,
+  out route text, out claim_until timestamptz, out duplicate boolean,
   out reply_id uuid, out reply_text text, out reply_origin text, out texts text, out history text, out verdict text)
 language plpgsql volatile as $$
 begin
@@ -339,7 +372,7 @@ begin
   if not found then return; end if;  -- turn_id stays null: no such turn
   perform 1 from public.conversations c where c.id = get_turn.conversation_id for update;
   turn_id := p_turn; duplicate := false;
-  select g.* into status, state, skip_reason, route, claim_until, first_contact, reply_id, reply_text, reply_origin,
+  select g.* into status, state, skip_reason, route, claim_until, reply_id, reply_text, reply_origin,
                   texts, history, verdict
     from medidesk.claim_turn(p_turn, p_claim, p_seal, p_claim_seconds, p_history, clock_timestamp()) g;
 end $$;
@@ -358,12 +391,16 @@ create function medidesk.commit_reply(
   out committed boolean, out reply_id uuid, out reply_text text, out reply_origin text, out state text,
   out skip_reason text, out route text, out status text)
 language plpgsql volatile as $$
-declare t record; v_contact_status text; v_now timestamptz; v_conversation uuid; v_done boolean;
+declare t record; v_contact_status text; v_now timestamptz; v_conversation uuid;
 begin
-  select x.conversation_id into v_conversation from public.turns x where x.id = p_turn;
-  if not found then return; end if;  -- state stays null: no such turn
-  select c.status into status from public.conversations c where c.id = v_conversation for update;
-  select x.* into t from public.turns x where x.id = p_turn for update;
+  for attempt in 1 .. 3 loop
+    select c.id, c.status into v_conversation, status from public.conversations c
+     where c.id = (select x.conversation_id from public.turns x where x.id = p_turn) for update;
+    if not found then return; end if;  -- state stays null: no such turn
+    select x.conversation_id, x.contact_id, x.number_id, x.route, x.state, x.skip_reason into t
+      from public.turns x where x.id = p_turn for update;
+    exit when t.conversation_id = v_conversation;  -- else it was merged while we waited
+  end loop;
   route := t.route; committed := false;
   if t.state = 'answered' then
     select r.id, m.content, r.origin into reply_id, reply_text, reply_origin
@@ -383,10 +420,24 @@ begin
     state := 'skipped'; skip_reason := 'takeover'; status := 'human_takeover';
     return;
   end if;
-  update public.turns x set state = 'answered', claim_until = null, closed_at = v_now,
-         sealed_at = coalesce(x.sealed_at, v_now) where x.id = p_turn;
-  v_done := medidesk.put_reply(p_commit, p_turn, t.conversation_id, t.contact_id, t.number_id, p_origin, p_source, null, p_text,
-                             t.route = 'wa', p_trace, v_now);
+  -- As put_reply(), in one statement with the turn's end.
+  with u as (
+    update public.turns x set state = 'answered', claim_until = null, closed_at = v_now,
+           sealed_at = coalesce(x.sealed_at, v_now) where x.id = p_turn),
+  m as (
+    insert into public.messages (id, conversation_id, contact_id, sender, content, direction, from_me,
+                                 whatsapp_message_id, turn_id, created_at)
+    values (p_commit, t.conversation_id, t.contact_id, 'assistant', p_text, 'sent', true, 'reply:' || p_commit, p_turn, v_now)),
+  p as (
+    insert into public.reply_parts (reply_id, part, number_id, state, created_at, updated_at)
+    select p_commit, 0, t.number_id, 'queued', v_now, v_now where t.route = 'wa'),
+  a as (
+    insert into public.audit_log (actor, action, conversation_id, contact_id, subject_id, trace_id, detail, content_mac)
+    values (p_origin, 'reply_committed', t.conversation_id, t.contact_id, p_commit, nullif(p_trace, ''), nullif(p_source, ''),
+            (select sha256(k.outer_block || sha256(k.inner_block || convert_to(p_text, 'UTF8')))
+               from medidesk.audit_keys k where k.contact_id = t.contact_id)))
+  insert into public.replies (id, turn_id, conversation_id, origin, source, returned_at, created_at)
+  values (p_commit, p_turn, t.conversation_id, p_origin, p_source, case when t.route <> 'wa' then v_now end, v_now);
   if p_task <> '' then
     insert into public.tasks (conversation_id, contact_id, turn_id, reason) values (t.conversation_id, t.contact_id, p_turn, p_task);
   end if;
