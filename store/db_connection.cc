@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string_view>
+#include <typeinfo>
 
 #include "base/log.h"
 
@@ -52,12 +53,40 @@ std::unique_ptr<pqxx::connection> OpenConnection(const Phi<std::string>& url, co
   return connection;
 }
 
+// libpqxx 6 gives some of its typed errors no SQLSTATE, and keeps rollbacks apart from SQL errors: types come
+// first, codes second.
 DbFailure ClassifyCurrentException(std::string* sqlstate) {
   sqlstate->clear();
   try {
     throw;
   } catch (const pqxx::broken_connection&) {
     return DbFailure::kLost;
+  } catch (const pqxx::in_doubt_error&) {
+    return DbFailure::kLost;  // the connection went away during a commit
+  } catch (const pqxx::statement_completion_unknown&) {
+    *sqlstate = "40003";
+    return DbFailure::kLost;
+  } catch (const pqxx::deadlock_detected&) {
+    *sqlstate = "40P01";
+    return DbFailure::kConflict;
+  } catch (const pqxx::transaction_rollback&) {
+    *sqlstate = "40001";
+    return DbFailure::kConflict;
+  } catch (const pqxx::insufficient_resources& error) {
+    *sqlstate = error.sqlstate().empty() ? "53000" : error.sqlstate();
+    return DbFailure::kLost;
+  } catch (const pqxx::undefined_table&) {
+    *sqlstate = "42P01";
+    return DbFailure::kNotReady;
+  } catch (const pqxx::undefined_function&) {
+    *sqlstate = "42883";
+    return DbFailure::kNotReady;
+  } catch (const pqxx::undefined_column&) {
+    *sqlstate = "42703";
+    return DbFailure::kNotReady;
+  } catch (const pqxx::insufficient_privilege&) {
+    *sqlstate = "42501";
+    return DbFailure::kOther;
   } catch (const pqxx::sql_error& error) {
     *sqlstate = error.sqlstate();
     const std::string_view code = *sqlstate;
@@ -67,9 +96,9 @@ DbFailure ClassifyCurrentException(std::string* sqlstate) {
     if (code.substr(0, 4) == "57P0" || code == "25006" || code.substr(0, 2) == "53" || code.substr(0, 2) == "08") {
       return DbFailure::kLost;
     }
-    // The schema is not there yet.
-    if (code == "42883" || code == "42P01" || code == "3F000" || code == "42703") return DbFailure::kNotReady;
-    if (code.empty()) return DbFailure::kLost;  // libpq's own error: the connection is gone
+    if (code == "3F000") return DbFailure::kNotReady;  // the schema is not there yet
+    // libpq's own error: the connection is gone. A typed error without a code is the statement's.
+    if (code.empty() && typeid(error) == typeid(pqxx::sql_error)) return DbFailure::kLost;
     return DbFailure::kOther;
   } catch (...) {
     return DbFailure::kOther;

@@ -465,6 +465,7 @@ begin
     using ((select medidesk.jwt() -> 'app_metadata' ->> 'role') in ('front_desk', 'agent', 'admin'))
     with check ((select medidesk.jwt() -> 'app_metadata' ->> 'role') in ('front_desk', 'agent', 'admin'));
   grant select, insert, update, delete on public.conversations, public.messages, public.patients to service_role;
+  grant usage on sequence medidesk.message_seq to service_role;  -- the default of messages.seq
 exception when insufficient_privilege then
   raise notice 'the dashboard''s roles cannot be granted rights by this login';
 end $$;
