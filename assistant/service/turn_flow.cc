@@ -191,6 +191,10 @@ asio::awaitable<absl::Status> TurnFlow::Claim(Progress& progress, bool seal) {
     if (!response.ok()) {
       // An attempt's own short deadline ended its wait, not ours.
       if (response.status().code() == absl::StatusCode::kAborted && Clock::now() + milliseconds(200) < until) continue;
+      // GetTurn waits for nothing but claims: whose deadline passes first, ours or the store's, is chance.
+      if (response.status().code() == absl::StatusCode::kDeadlineExceeded) {
+        co_return Error(absl::StatusCode::kAborted, "another call is still answering this message; try again");
+      }
       co_return response.status();
     }
     progress.turn = std::move(*response->mutable_turn());

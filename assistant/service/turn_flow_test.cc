@@ -128,6 +128,8 @@ TEST_F(TurnFlowTest, SaysAbortedWhileAnotherHoldsTheTurn) {
   const std::string turn = conversations_.AddWhatsAppTurn("is there parking?");
   conversations_.ClaimByAnother(turn, 1min);
   EXPECT_EQ(ReplyToTurn(turn, 1500ms).status().code(), absl::StatusCode::kAborted);
+  conversations_.late = true;
+  EXPECT_EQ(ReplyToTurn(turn, 1500ms).status().code(), absl::StatusCode::kAborted) << "whose clock ends the wait";
   EXPECT_EQ(claude_.asked, 0);
 }
 
@@ -190,6 +192,7 @@ TEST_F(TurnFlowTest, AnswersARedFlagUnstoredWhileTheStoreIsDown) {
   ASSERT_TRUE(reply.ok()) << reply.status();
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10s) << "its patience, not the whole budget of 20 s";
   EXPECT_THAT(reply->text(), HasSubstr("112"));
+  EXPECT_THAT(reply->text(), ::testing::Not(HasSubstr("alerted"))) << "nobody was told";
   EXPECT_EQ(reply->origin(), store::v1::REPLY_ORIGIN_GATE);
   EXPECT_THAT(reply->conversation_id(), IsEmpty());
   EXPECT_GT(conversations_.accepts, 1) << "it was tried";

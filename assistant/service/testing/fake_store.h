@@ -43,6 +43,7 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
   std::atomic<bool> taken_over{false};      // by staff
   std::atomic<bool> moves_to_wa{false};     // WhatsApp delivers the message while it is answered
   std::atomic<bool> full{false};            // every call: RESOURCE_EXHAUSTED
+  std::atomic<bool> late{false};            // waits in GetTurn last longer than their callers'
   std::chrono::milliseconds claim{60'000};  // how long a claim lives
 
   // --- what happened
@@ -99,7 +100,7 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
     ++gets;
     std::atomic<int> none{0};
     if (const absl::Status fault = Fault(none); !fault.ok()) co_return fault;
-    while (call.Left() > std::chrono::milliseconds(20)) {
+    while (late || call.Left() > std::chrono::milliseconds(20)) {
       {
         const std::lock_guard lock(mutex_);
         const auto found = turns_.find(request.turn_id());
