@@ -29,7 +29,7 @@ struct AssistantConfig {
   int claude_connections = 64;
   int claude_queue = 256;
   int assistant_max_in_flight = 512;
-  int history_messages = 40;
+  int history_messages = 24;
   std::string emergency_number;
   std::string crisis_line;
   ContextOptions context;

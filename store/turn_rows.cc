@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace medidesk::store {
@@ -77,6 +78,27 @@ json::array ParseArray(std::string_view text) {
   return !error && value.is_array() ? std::move(value.get_array()) : json::array();
 }
 
+// medidesk.history()'s form; what does not fit it ends the reading.
+void ReadHistory(std::string_view text, v1::Turn* turn) {
+  while (!text.empty()) {
+    const char who = text.front();
+    std::int64_t seconds = 0;
+    std::size_t octets = 0;
+    const char* const end = text.data() + text.size();
+    const auto time = std::from_chars(text.data() + 1, end, seconds);
+    if (time.ec != std::errc() || time.ptr == end || *time.ptr != ',') return;
+    const auto size = std::from_chars(time.ptr + 1, end, octets);
+    if (size.ec != std::errc() || size.ptr == end || *size.ptr != ':') return;
+    if (octets > static_cast<std::size_t>(end - size.ptr - 1)) return;
+    v1::HistoryMessage* message = turn->add_history();
+    message->set_from_hospital(who != 'p');
+    message->set_from_staff(who == 's');
+    message->set_text(size.ptr + 1, octets);
+    message->mutable_create_time()->set_seconds(seconds);
+    text = std::string_view(size.ptr + 1 + octets, static_cast<std::size_t>(end - size.ptr - 1) - octets);
+  }
+}
+
 }  // namespace
 
 std::string_view ToText(v1::Route route) { return Text(kRoutes, route); }
@@ -143,15 +165,7 @@ TurnOutcome ReadTurn(const pqxx::row& row) {
   for (const json::value& text : ParseArray(Column(row, 12))) {
     if (text.is_string()) turn.add_texts(std::string(text.get_string()));
   }
-  for (const json::value& item : ParseArray(Column(row, 13))) {
-    if (!item.is_object()) continue;
-    const json::object& fields = item.get_object();
-    v1::HistoryMessage* message = turn.add_history();
-    message->set_from_hospital(fields.at("m").is_bool() && fields.at("m").get_bool());
-    message->set_from_staff(fields.at("s").is_bool() && fields.at("s").get_bool());
-    if (fields.at("c").is_string()) message->set_text(std::string(fields.at("c").get_string()));
-    if (fields.at("t").is_int64()) message->mutable_create_time()->set_seconds(fields.at("t").get_int64());
-  }
+  ReadHistory(Column(row, 13), &turn);
   // Asked of the history: a contact to whom nothing was ever sent.
   turn.set_first_contact(turn.has_claim_expire_time() &&
                          std::none_of(turn.history().begin(), turn.history().end(),
