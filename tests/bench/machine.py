@@ -6,9 +6,10 @@ import subprocess
 import tempfile
 import time
 
-# Of the machine on which the baseline answered REFERENCE_RPS requests a second (two shared cores).
+# Two shared cores, nobody else at work: what the baseline answers with 16 callers, and the time of the
+# loop below on the machine where it took its usual 1.4 ms with one caller.
 REFERENCE_RPS = 1650.0
-REFERENCE_LOOP_MS = 75.0
+REFERENCE_LOOP_MS = 70.0
 
 # Fixed work of the baseline's kind: strings, objects, JSON, a hash. CPU milliseconds, the best of five.
 NODE_LOOP = """

@@ -46,12 +46,17 @@ class Targets(unittest.TestCase):
 
 class Baseline(unittest.TestCase):
     def test_counts_when_it_is_at_most_15_percent_slow(self):
-        self.assertTrue(report.baseline_verdict(1403, machine.REFERENCE_LOOP_MS)["valid"])
-        self.assertFalse(report.baseline_verdict(1402, machine.REFERENCE_LOOP_MS)["valid"])
+        self.assertTrue(report.baseline_verdict(1403, machine.REFERENCE_LOOP_MS, 0.0)["valid"])
+        self.assertFalse(report.baseline_verdict(1402, machine.REFERENCE_LOOP_MS, 0.0)["valid"])
 
     def test_counts_on_a_machine_that_is_as_much_slower(self):
-        self.assertTrue(report.baseline_verdict(900, machine.REFERENCE_LOOP_MS * 1.6)["valid"])
-        self.assertFalse(report.baseline_verdict(900, machine.REFERENCE_LOOP_MS * 1.5)["valid"])
+        self.assertTrue(report.baseline_verdict(900, machine.REFERENCE_LOOP_MS * 1.6, 0.0)["valid"])
+        self.assertFalse(report.baseline_verdict(900, machine.REFERENCE_LOOP_MS * 1.5, 0.0)["valid"])
+
+    def test_says_when_others_used_the_machine(self):
+        verdict = report.baseline_verdict(900, machine.REFERENCE_LOOP_MS, 0.4)
+        self.assertFalse(verdict["valid"])
+        self.assertIn("other programs", verdict["why"])
 
 
 if __name__ == "__main__":

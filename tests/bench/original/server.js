@@ -9,32 +9,34 @@ import pg from "pg";
 const { DATABASE_URL, PORT, ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY, MEDIDESK_MODEL } = process.env;
 const db = new pg.Pool({ connectionString: DATABASE_URL, max: 10 });
 db.on("error", () => {}); // an idle connection was lost; the pool makes a new one
+// Named, so that each connection plans a statement once.
+const query = (name, text, ...values) => db.query({ name, text, values });
 const agent = new http.Agent({ keepAlive: true });
 
 async function getOrCreateConversation(phone) {
-  const found = await db.query("select id from conversations where phone = $1 order by created_at limit 1", [phone]);
+  const found = await query("find", "select id from conversations where phone = $1 order by created_at limit 1", phone);
   if (found.rows.length > 0) return found.rows[0].id;
   const id = randomUUID();
-  await db.query("insert into conversations values ($1, $2, null, 'active', null, now(), now())", [id, phone]);
+  await query("create", "insert into conversations values ($1, $2, null, 'active', null, now(), now())", id, phone);
   return id;
 }
 
 const saveMessage = (conversation, sender, content, direction, messageId) =>
-  db.query("insert into messages values ($1, $2, $3, $4, $5, $6, now())",
-    [randomUUID(), conversation, sender, content, direction, messageId]);
+  query("save", "insert into messages values ($1, $2, $3, $4, $5, $6, now())",
+    randomUUID(), conversation, sender, content, direction, messageId);
 
 // Ten exchanges and the message just saved.
 async function getConversationHistory(conversation) {
-  const { rows } = await db.query("select sender, content from messages where conversation_id = $1 " +
-    "order by created_at desc limit 21", [conversation]);
+  const { rows } = await query("history", "select sender, content from messages where conversation_id = $1 " +
+    "order by created_at desc limit 21", conversation);
   const role = (sender) => (sender === "assistant" ? "assistant" : "user");
   return rows.reverse().map(({ sender, content }) => ({ role: role(sender), content }));
 }
 
 async function getHospitalContext() {
   const [faqs, departments] = await Promise.all([
-    db.query("select question, answer from faqs"),
-    db.query("select d.name, d.location, d.phone, d.hours, json_agg(s.name || ': ' || s.hours) as doctors " +
+    query("faqs", "select question, answer from faqs"),
+    query("departments", "select d.name, d.location, d.phone, d.hours, json_agg(s.name || ': ' || s.hours) as doctors " +
       "from departments d left join doctors s on s.department_id = d.id group by d.id"),
   ]);
   return JSON.stringify({ faqs: faqs.rows, departments: departments.rows });
