@@ -49,7 +49,7 @@ constexpr Query kListConversations = {
                           "order by c.activity_minute desc, c.id desc limit $4::int"};
 constexpr Query kFindConversations = {
     "find_conversations", "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
-                          "where c.phone_digits = $5 and c.merged_into is null and ($1 = '' or c.status = $1) "
+                          "where regexp_replace(c.phone, '[^0-9]', '', 'g') = $5 and c.merged_into is null and ($1 = '' or c.status = $1) "
                           "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
                           "order by c.activity_minute desc, c.id desc limit $4::int"};
 constexpr Query kGetConversation = {

@@ -363,6 +363,7 @@ TEST_F(ConversationServiceTest, CarriesADashboardsStatusToTheContact) {
   EXPECT_EQ(Commit(accepted.turn().id(), "late").state(), v1::TURN_STATE_SKIPPED);
   database_.Sql("update conversations set status = 'active'");
   EXPECT_EQ(database_.Value("select status from contacts"), "active");
+  EXPECT_THROW(database_.Sql("update conversations set status = 'whatever'"), pqxx::sql_error);
   database_.Sql("update conversations set status = 'archived'");
   EXPECT_EQ(Accept(Message("hello", "m2")).status(), v1::CONVERSATION_STATUS_ACTIVE) << "a message reopens it";
 }

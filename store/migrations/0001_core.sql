@@ -83,8 +83,7 @@ alter table public.conversations
   add column if not exists merged_into uuid references public.conversations (id),
   -- When something last happened, to the minute: changing an indexed column with every message
   -- would cost each update its in-page path.
-  add column if not exists activity_minute timestamptz not null default date_trunc('minute', now()),
-  add column if not exists phone_digits text generated always as (regexp_replace(phone, '[^0-9]', '', 'g')) stored;
+  add column if not exists activity_minute timestamptz not null default date_trunc('minute', now());
 alter table public.conversations alter column status set default 'active';
 alter table public.conversations alter column id set default gen_random_uuid();
 alter table public.conversations alter column created_at set default now();
@@ -252,21 +251,17 @@ alter table public.messages
   alter column direction set not null, alter column whatsapp_message_id set not null,
   alter column seq set not null, alter column seq set default nextval('medidesk.message_seq'),
   alter column created_at set not null;
-do $$ begin
-  if not exists (select 1 from pg_constraint where conname = 'conversations_status_known') then
-    alter table public.conversations add constraint conversations_status_known
-      check (status in ('active', 'archived', 'human_takeover'));
-  end if;
-  if not exists (select 1 from pg_constraint where conname = 'messages_direction_known') then
-    alter table public.messages add constraint messages_direction_known check (direction in ('received', 'sent'));
-  end if;
-end $$;
+-- No CHECK constraints and no generated columns on what every message writes: PostgreSQL parses their
+-- expressions anew for each statement. The store's functions are the one writer of turns and
+-- replies; what others may change is looked at by the triggers on those columns.
 create unique index if not exists conversations_contact_number on public.conversations (contact_id, number_id)
   where merged_into is null;
 create index if not exists conversations_number on public.conversations (number_id);
 create index if not exists conversations_activity on public.conversations (activity_minute desc, id desc)
   where merged_into is null;
-create index if not exists conversations_digits on public.conversations (phone_digits);
+create index if not exists conversations_phone on public.conversations (phone);
+-- Rows that the original wrote without a plus, and any other spelling.
+create index if not exists conversations_digits on public.conversations (regexp_replace(phone, '[^0-9]', '', 'g'));
 create index if not exists conversations_merged on public.conversations (merged_into) where merged_into is not null;
 create index if not exists conversations_assigned on public.conversations (assigned_to) where assigned_to is not null;
 create unique index if not exists messages_once on public.messages (contact_id, whatsapp_message_id, from_me);
@@ -280,9 +275,9 @@ create table if not exists public.turns (
   conversation_id uuid not null,
   contact_id uuid not null,
   number_id uuid not null,
-  route text not null check (route in ('wa', 'webhook', 'rpc')),
-  state text not null check (state in ('open', 'sealed', 'answered', 'skipped')),
-  skip_reason text check (skip_reason in ('takeover', 'stale', 'killed', 'blocked', 'empty', 'duplicate')),
+  route text not null,   -- wa, webhook, rpc
+  state text not null,   -- open, sealed, answered, skipped
+  skip_reason text,      -- takeover, stale, killed, blocked, empty, duplicate
   first_seq bigint not null,
   claim_id uuid,
   claim_until timestamptz,
@@ -300,7 +295,7 @@ create table if not exists public.replies (
   id uuid primary key references public.messages (id) on delete cascade,
   turn_id uuid unique,
   conversation_id uuid not null,
-  origin text not null check (origin in ('bot', 'gate', 'staff', 'service')),
+  origin text not null,  -- bot, gate, staff, service
   source text,
   staff_id uuid,
   returned_at timestamptz,
@@ -411,6 +406,15 @@ create or replace trigger audit_seals_frozen before update or delete on medidesk
 -- the store's own updates set the time themselves.
 create or replace trigger conversations_touch before update of phone, patient_name, status, assigned_to on public.conversations
   for each row when (new.updated_at is not distinct from old.updated_at) execute function medidesk.touch_updated_at();
+create or replace function medidesk.known_status() returns trigger language plpgsql set search_path = '' as $$
+begin
+  if coalesce(new.status, '') not in ('active', 'archived', 'human_takeover') then
+    raise exception 'status is active, archived or human_takeover' using errcode = 'check_violation';
+  end if;
+  return new;
+end $$;
+create or replace trigger conversations_known_status before update of status on public.conversations
+  for each row execute function medidesk.known_status();
 create or replace trigger contacts_touch before update on public.contacts
   for each row when (new.updated_at is not distinct from old.updated_at) execute function medidesk.touch_updated_at();
 create or replace trigger numbers_touch before update on public.numbers

@@ -145,7 +145,7 @@ begin
   -- turn. What it does not settle (a duplicate, a new contact, anything but active) goes the long way.
   if p_route <> 'wa' and p_fixed_kind = '' and p_phone <> '' and p_name = '' then
     select c.id, c.contact_id into conversation_id, contact_id from public.conversations c
-     where c.phone_digits = substr(p_phone, 2) and c.number_id = p_number and c.merged_into is null and c.status = 'active'
+     where c.phone = p_phone and c.number_id = p_number and c.merged_into is null and c.status = 'active'
        for update;
     select k.status, k.blocked_at, (select s.assistant_enabled from medidesk.site s) as enabled,
            exists (select 1 from public.turns t where t.conversation_id = accept.conversation_id
