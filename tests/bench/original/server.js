@@ -36,8 +36,9 @@ async function getConversationHistory(conversation) {
 async function getHospitalContext() {
   const [faqs, departments] = await Promise.all([
     query("faqs", "select question, answer from faqs"),
-    query("departments", "select d.name, d.location, d.phone, d.hours, json_agg(s.name || ': ' || s.hours) as doctors " +
-      "from departments d left join doctors s on s.department_id = d.id group by d.id"),
+    query("departments", "select d.name, d.location, d.phone, d.hours, " +
+      "json_agg(s.name || ': ' || s.hours) as doctors from departments d " +
+      "left join doctors s on s.department_id = d.id group by d.id"),
   ]);
   return JSON.stringify({ faqs: faqs.rows, departments: departments.rows });
 }
