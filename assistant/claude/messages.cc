@@ -96,6 +96,12 @@ Message UserText(std::string text) {
   return message;
 }
 
+std::shared_ptr<const std::string> QuoteText(std::string_view text) {
+  auto quoted = std::make_shared<std::string>();
+  AppendJsonString(*quoted, text);
+  return quoted;
+}
+
 absl::StatusOr<std::string> SerializeRequest(const Request& request, const ModelSettings& settings) {
   const int max_tokens = settings.max_tokens != 0 ? settings.max_tokens : request.max_tokens;
   MD_RETURN_IF_ERROR(Check(request, settings, max_tokens));
@@ -114,7 +120,14 @@ absl::StatusOr<std::string> SerializeRequest(const Request& request, const Model
     if (block.text.empty()) continue;
     out += first ? R"(,"system":[)" : ",";
     first = false;
-    AppendText(out, block.text, block.cache);
+    if (block.quoted == nullptr) {
+      AppendText(out, block.text, block.cache);
+      continue;
+    }
+    out += R"({"type":"text","text":)";
+    out += *block.quoted;
+    AppendCacheControl(out, block.cache);
+    out += '}';
   }
   if (!first) out += ']';
   if (request.tools) {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,7 +29,11 @@ enum class CacheTtl { kFiveMinutes, kOneHour };
 struct SystemBlock {
   std::string text;
   std::optional<CacheTtl> cache = std::nullopt;
+  // `text` as QuoteText() gives it, made once for a block that many requests share; null: made each time.
+  std::shared_ptr<const std::string> quoted = nullptr;
 };
+// A text as a JSON string, with its quotes.
+std::shared_ptr<const std::string> QuoteText(std::string_view text);
 
 struct TextBlock {
   std::string text;

@@ -44,6 +44,13 @@ TEST(SerializeRequest, WritesTheFieldsInAFixedOrder) {
       R"("messages":[{"role":"user","content":[{"type":"text","text":"Can I see a \"cardiologist\"?"}]}]})");
 }
 
+TEST(SerializeRequest, WritesAQuotedBlockAsItsText) {
+  Request plain = Full(), quoted = Full();
+  plain.system[0].text = quoted.system[0].text = "Says \"hello\"\n\tन\xff\x01";
+  quoted.system[0].quoted = QuoteText(quoted.system[0].text);
+  EXPECT_EQ(SerializeRequest(quoted, Haiku()).value(), SerializeRequest(plain, Haiku()).value());
+}
+
 TEST(SerializeRequest, LeavesOutWhatIsNotSet) {
   Request request;
   request.messages.push_back(UserText("Hello"));

@@ -86,6 +86,7 @@ std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactB
   stable->text +=
       stable->retrieval ? std::string("They are many; those that matter for a message come with it.\n") : book->text();
   stable->tokens = EstimateTokens(stable->text);
+  stable->quoted = claude::QuoteText(stable->text);
   stable->book = std::move(book);
   return stable;
 }
@@ -106,7 +107,7 @@ TurnContext BuildContext(const StablePrompt& stable, const store::v1::Turn& turn
   }
 
   claude::Request& request = context.request;
-  request.system.push_back({stable.text, claude::CacheTtl::kOneHour});
+  request.system.push_back({stable.text, claude::CacheTtl::kOneHour, stable.quoted});
   request.system.push_back({context.turn_prompt});
   request.max_tokens = options.max_answer_tokens;
   request.user_id = OpaqueUserId(turn.contact_id());

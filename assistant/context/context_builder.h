@@ -30,8 +30,9 @@ struct ContextOptions {
 struct StablePrompt {
   std::shared_ptr<const FactBook> book;
   std::string text;
-  int tokens = 0;          // of `text`, estimated
-  bool retrieval = false;  // the facts are not all in `text`
+  int tokens = 0;                             // of `text`, estimated
+  std::shared_ptr<const std::string> quoted;  // `text` for the request's JSON
+  bool retrieval = false;                     // the facts are not all in `text`
 };
 std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,
                                                      const ContextOptions& options);
