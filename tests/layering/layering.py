@@ -25,6 +25,7 @@ LAYERS = {
     "assistant": ["base", "base/rpc", "safety", "proto:medidesk", "proto:google"],
     "store": ["base", "base/rpc", "proto:medidesk", "proto:google"],
     "admin": ["base", "base/rpc", "proto:medidesk", "proto:google"],
+    "cli": ["base", "base/rpc", "proto:medidesk", "proto:google"],
     "allinone": ["base", "base/rpc", "safety", "gateway", "gateway/service", "assistant", "store", "admin",
                  "proto:medidesk", "proto:google"],
     "tests": None,  # everything
@@ -32,13 +33,13 @@ LAYERS = {
 
 # What comes from outside the repository: (what, pattern of the include, layers that may have it).
 LIBRARIES = [
-    ("gRPC", r"^(grpc|grpcpp)/", ["base/rpc", "gateway", "gateway/service", "assistant", "store", "admin", "allinone", "tests"]),
+    ("gRPC", r"^(grpc|grpcpp)/", ["base/rpc", "gateway", "gateway/service", "assistant", "store", "admin", "cli", "allinone", "tests"]),
     ("libpqxx", r"^(pqxx/|libpq-fe\.h)", ["store", "tests"]),
     ("Asio and Beast", r"^boost/(asio|beast)", ["base", "base/rpc", "gateway", "gateway/net", "gateway/bot", "gateway/service",
-                                                "assistant", "store", "admin", "allinone", "tests"]),
+                                                "assistant", "store", "admin", "cli", "allinone", "tests"]),
     ("spdlog (base/log.h is the way to log)", r"^spdlog/", ["base"]),
     ("protobuf", r"^google/protobuf/", ["base/rpc", "gateway", "gateway/wa", "gateway/service", "assistant", "store", "admin",
-                                        "allinone", "tests"]),
+                                        "cli", "allinone", "tests"]),
     ("libsignal-protocol-c", r"^signal(_protocol|/)", ["gateway/wa", "tests"]),
 ]
 
