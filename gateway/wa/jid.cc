@@ -12,10 +12,11 @@ constexpr std::array<std::string_view, 12> kServers = {kUserServer, kGroupServer
                                                        kLidServer,  kHostedServer, kHostedLidServer, kNewsletterServer,
                                                        "bot",       "call",        kMessengerServer, kInteropServer};
 
-// The number in `text`, which is digits alone and fits; nullopt otherwise.
+// The number in `text`, which is digits alone, without leading zeros, and fits; nullopt otherwise.
 template <typename Number>
 std::optional<Number> Digits(std::string_view text) {
-  if (text.empty() || !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (text.empty() || (text.size() > 1 && text[0] == '0') ||
+      !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     return std::nullopt;
   }
   Number number = 0;
@@ -23,6 +24,9 @@ std::optional<Number> Digits(std::string_view text) {
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
 }
+
+// Whether an agent of this number would be another server's address on the wire.
+bool NamesAServer(std::uint8_t agent) { return agent == 0 || agent == 1 || agent == 128 || agent == 129; }
 
 }  // namespace
 
@@ -50,7 +54,8 @@ std::optional<Jid> Jid::Parse(std::string_view text) {
   }
   if (server == kUserServer) {
     if (const std::size_t dot = user.rfind('.'); dot != std::string_view::npos) {
-      if (const auto agent = Digits<std::uint8_t>(user.substr(dot + 1))) {
+      const auto agent = Digits<std::uint8_t>(user.substr(dot + 1));
+      if (agent && !NamesAServer(*agent)) {
         jid.agent = *agent;
         user = user.substr(0, dot);
       }
