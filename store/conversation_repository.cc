@@ -8,19 +8,10 @@ namespace medidesk::store {
 namespace {
 
 constexpr Query kWebhookNumber = {"webhook_number", "select medidesk.webhook_number($1)"};
-constexpr Query kAccept = {
-    "accept",
-    "select " MD_TURN_COLUMNS
-    " from medidesk.accept($1::uuid, $2, $3::uuid, $4, '', $5, $6, $7, to_timestamp(nullif($8, '')::double precision), "
-    "nullif($9, '')::jsonb, $10, $11, $12, $13::uuid, $14::double precision, $15::int, $16)"};
 constexpr Query kGetTurn = {"get_turn",
                             "select " MD_TURN_COLUMNS
                             " from medidesk.get_turn($1::uuid, $2::uuid, $3::boolean, $4::double precision, $5::int)"};
 constexpr Query kRenewClaim = {"renew_claim", "select medidesk.renew_claim($1::uuid, $2::uuid, $3::double precision)"};
-constexpr Query kCommitReply = {
-    "commit_reply",
-    "select committed, reply_id, reply_text, reply_origin, state, skip_reason, route, status "
-    "from medidesk.commit_reply($1::uuid, $2::uuid, $3, $4, $5, $6, $7)"};
 constexpr Query kPendingTurns = {
     "pending_turns",
     "select id from public.turns where state in ('open', 'sealed') and route = 'wa' and number_id = $1::uuid "
@@ -48,10 +39,11 @@ constexpr Query kListConversations = {
                           "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
                           "order by c.activity_minute desc, c.id desc limit $4::int"};
 constexpr Query kFindConversations = {
-    "find_conversations", "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
-                          "where regexp_replace(c.phone, '[^0-9]', '', 'g') = $5 and c.merged_into is null and ($1 = '' or c.status = $1) "
-                          "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
-                          "order by c.activity_minute desc, c.id desc limit $4::int"};
+    "find_conversations",
+    "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
+    "where regexp_replace(c.phone, '[^0-9]', '', 'g') = $5 and c.merged_into is null and ($1 = '' or c.status = $1) "
+    "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
+    "order by c.activity_minute desc, c.id desc limit $4::int"};
 constexpr Query kGetConversation = {
     "get_conversation",
     "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
@@ -82,14 +74,6 @@ constexpr Query kAssign = {
     "update public.conversations c set assigned_to = nullif($2, '')::uuid where c.id = "
     "(select coalesce(merged_into, id) from public.conversations where id = $1::uuid) returning c.id"};
 
-// Runs a statement in autocommit. The connection prepares it at its first use.
-template <class... Arguments>
-pqxx::result Execute(DbConnection& connection, const Query& query, const Arguments&... arguments) {
-  connection.prepare(query.name, query.sql);  // no round trip; the same again is ignored
-  pqxx::nontransaction session(connection);
-  return session.exec_prepared(query.name, arguments...);
-}
-
 double Seconds(std::chrono::milliseconds time) { return std::chrono::duration<double>(time).count(); }
 
 std::string UuidArray(const std::vector<std::string>& ids) { return fmt::format("{{{}}}", fmt::join(ids, ",")); }
@@ -115,13 +99,24 @@ v1::OutboxPart ReadPart(const pqxx::row& row) {
 
 }  // namespace
 
+ConversationRepository::ConversationRepository(DbPool& pool, Options options)
+    : pool_(pool),
+      options_(std::move(options)),
+      accepts_(std::make_shared<Batcher<AcceptCall>>(
+          pool, kAcceptName, Batcher<AcceptCall>::Options{},
+          [claim = options_.claim](DbConnection& connection, std::span<AcceptCall* const> calls) {
+            AcceptMessages(connection, calls, claim);
+          })),
+      commits_(std::make_shared<Batcher<CommitCall>>(pool, kCommitReplyName, Batcher<CommitCall>::Options{},
+                                                     &CommitReplies)) {}
+
 asio::awaitable<absl::StatusOr<std::string>> ConversationRepository::WebhookNumberId(Deadline deadline) {
   {
     const std::lock_guard lock(mutex_);
     if (!webhook_number_id_.empty()) co_return webhook_number_id_;
   }
   const std::function<std::string(DbConnection&)> work = [&](DbConnection& connection) {
-    return Execute(connection, kWebhookNumber, options_.webhook_number)[0][0].as<std::string>();
+    return ExecutePrepared(connection, kWebhookNumber, options_.webhook_number)[0][0].as<std::string>();
   };
   MD_ASSIGN_OR_CO_RETURN(std::string id, co_await pool_.Run(kWebhookNumber, deadline, work));
   const std::lock_guard lock(mutex_);
@@ -134,35 +129,34 @@ asio::awaitable<absl::StatusOr<TurnOutcome>> ConversationRepository::Accept(cons
                                                                             const std::string& trace_id,
                                                                             Deadline deadline) {
   MD_ASSIGN_OR_CO_RETURN(const std::string number_id, co_await WebhookNumberId(deadline));
-  const std::string text = CleanText(request.text());
-  const std::string message_id = CleanText(request.whatsapp_message_id(), 256);
-  const std::string name = CleanText(request.patient_name(), 256);
-  const std::string verdict = VerdictToJson(request.verdict());
-  const std::string time = request.has_message_time() ? fmt::format("{}.{:09}", request.message_time().seconds(),
-                                                                    request.message_time().nanos())
-                                                      : std::string();
-  const bool fixed = request.has_fixed_reply();
-  const std::string kind(fixed ? ToText(request.fixed_reply().kind()) : "");
-  const std::string fixed_text = fixed ? CleanText(request.fixed_reply().text()) : std::string();
-  // A second id that a retry makes again: the fixed reply's.
-  std::string reply_id = request.commit_id();
-  reply_id[14] = reply_id[14] == '8' ? '9' : '8';  // the version's digit
-  const std::function<TurnOutcome(DbConnection&)> work = [&](DbConnection& connection) {
-    const pqxx::result rows =
-        Execute(connection, kAccept, request.commit_id(), std::string(ToText(request.route())), number_id, phone, name,
-                message_id, text, time, verdict, kind, fixed_text, request.verdict().family(), reply_id,
-                Seconds(options_.claim), request.history_limit(), trace_id);
-    return ReadTurn(rows[0]);
-  };
-  co_return co_await pool_.Run(kAccept, deadline, work);
+  AcceptCall call;
+  call.commit_id = request.commit_id();
+  call.route = request.route();
+  call.number_id = number_id;
+  call.phone = phone;
+  call.name = CleanText(request.patient_name(), 256);
+  call.message_id = CleanText(request.whatsapp_message_id(), 256);
+  call.text = CleanText(request.text());
+  if (request.has_message_time()) {
+    call.time = fmt::format("{}.{:09}", request.message_time().seconds(), request.message_time().nanos());
+  }
+  call.verdict = &request.verdict();
+  if (request.has_fixed_reply()) {
+    call.fixed_kind = ToText(request.fixed_reply().kind());
+    call.fixed_text = CleanText(request.fixed_reply().text());
+  }
+  call.history_limit = request.history_limit();
+  call.trace_id = trace_id;
+  MD_CO_RETURN_IF_ERROR(co_await accepts_->Run(deadline, call));
+  co_return std::move(call.outcome);
 }
 
 asio::awaitable<absl::StatusOr<std::optional<TurnOutcome>>> ConversationRepository::GetTurn(
     const v1::GetTurnRequest& request, Deadline deadline) {
   const std::function<std::optional<TurnOutcome>(DbConnection&)> work =
       [&](DbConnection& connection) -> std::optional<TurnOutcome> {
-    const pqxx::result rows = Execute(connection, kGetTurn, request.turn_id(), request.claim_id(), request.seal(),
-                                      Seconds(options_.claim), request.history_limit());
+    const pqxx::result rows = ExecutePrepared(connection, kGetTurn, request.turn_id(), request.claim_id(),
+                                              request.seal(), Seconds(options_.claim), request.history_limit());
     if (rows[0][3].is_null()) return std::nullopt;
     return ReadTurn(rows[0]);
   };
@@ -172,7 +166,8 @@ asio::awaitable<absl::StatusOr<std::optional<TurnOutcome>>> ConversationReposito
 asio::awaitable<absl::StatusOr<bool>> ConversationRepository::RenewClaim(const v1::RenewClaimRequest& request,
                                                                          Deadline deadline) {
   const std::function<bool(DbConnection&)> work = [&](DbConnection& connection) {
-    return Execute(connection, kRenewClaim, request.turn_id(), request.claim_id(), Seconds(options_.claim))[0][0]
+    return ExecutePrepared(connection, kRenewClaim, request.turn_id(), request.claim_id(),
+                           Seconds(options_.claim))[0][0]
         .as<bool>();
   };
   co_return co_await pool_.Run(kRenewClaim, deadline, work);
@@ -180,37 +175,25 @@ asio::awaitable<absl::StatusOr<bool>> ConversationRepository::RenewClaim(const v
 
 asio::awaitable<absl::StatusOr<std::optional<v1::CommitReplyResponse>>> ConversationRepository::CommitReply(
     const v1::CommitReplyRequest& request, const std::string& trace_id, Deadline deadline) {
-  const std::string text = CleanText(request.text());
-  const std::function<std::optional<v1::CommitReplyResponse>(DbConnection&)> work =
-      [&](DbConnection& connection) -> std::optional<v1::CommitReplyResponse> {
-    const pqxx::result rows =
-        Execute(connection, kCommitReply, request.turn_id(), request.commit_id(), std::string(ToText(request.origin())),
-                request.source(), text, request.task_reason(), trace_id);
-    const pqxx::row row = rows[0];
-    if (row[4].is_null()) return std::nullopt;
-    v1::CommitReplyResponse response;
-    response.set_committed(row[0].as<bool>());
-    if (!row[1].is_null()) {
-      response.mutable_reply()->set_id(row[1].c_str());
-      response.mutable_reply()->set_text(row[2].c_str(), row[2].size());
-      response.mutable_reply()->set_origin(OriginFromText(row[3].c_str()));
-    }
-    response.set_state(TurnStateFromText(row[4].c_str()));
-    if (!row[5].is_null()) response.set_skip_reason(SkipReasonFromText(row[5].c_str()));
-    response.set_route(RouteFromText(row[6].c_str()));
-    response.set_status(StatusFromText(row[7].c_str()));
-    return response;
-  };
-  co_return co_await pool_.Run(kCommitReply, deadline, work);
+  CommitCall call;
+  call.turn_id = request.turn_id();
+  call.commit_id = request.commit_id();
+  call.origin = request.origin();
+  call.source = request.source();
+  call.text = CleanText(request.text());
+  call.task_reason = request.task_reason();
+  call.trace_id = trace_id;
+  MD_CO_RETURN_IF_ERROR(co_await commits_->Run(deadline, call));
+  co_return std::move(call.response);
 }
 
 asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ConversationRepository::ListPending(
     const std::string& number_id, int limit, Deadline deadline) {
   const std::function<v1::ListPendingResponse(DbConnection&)> work = [&](DbConnection& connection) {
     v1::ListPendingResponse response;
-    for (const pqxx::row row : Execute(connection, kPendingTurns, number_id, limit))
+    for (const pqxx::row row : ExecutePrepared(connection, kPendingTurns, number_id, limit))
       response.add_turn_ids(row[0].c_str());
-    for (const pqxx::row row : Execute(connection, kPendingParts, number_id, limit))
+    for (const pqxx::row row : ExecutePrepared(connection, kPendingParts, number_id, limit))
       *response.add_parts() = ReadPart(row);
     return response;
   };
@@ -221,8 +204,9 @@ asio::awaitable<absl::StatusOr<ConversationRepository::QueueOutcome>> Conversati
     const v1::QueueOutboundRequest& request, const std::string& trace_id, Deadline deadline) {
   const std::string text = CleanText(request.text());
   const std::function<QueueOutcome(DbConnection&)> work = [&](DbConnection& connection) {
-    const pqxx::result rows = Execute(connection, kQueueOutbound, request.commit_id(), request.conversation_id(),
-                                      std::string(ToText(request.origin())), request.staff_id(), text, trace_id);
+    const pqxx::result rows =
+        ExecutePrepared(connection, kQueueOutbound, request.commit_id(), request.conversation_id(),
+                        std::string(ToText(request.origin())), request.staff_id(), text, trace_id);
     if (!rows[0][0].is_null()) {
       return std::string_view(rows[0][0].c_str()) == "not_found" ? QueueOutcome::kNotFound : QueueOutcome::kNoNumber;
     }
@@ -236,7 +220,7 @@ asio::awaitable<absl::StatusOr<std::vector<v1::OutboxPart>>> ConversationReposit
   const std::string ids = UuidArray(number_ids);
   const std::function<std::vector<v1::OutboxPart>(DbConnection&)> work = [&](DbConnection& connection) {
     std::vector<v1::OutboxPart> parts;
-    for (const pqxx::row row : Execute(connection, kOutbox, ids, limit)) parts.push_back(ReadPart(row));
+    for (const pqxx::row row : ExecutePrepared(connection, kOutbox, ids, limit)) parts.push_back(ReadPart(row));
     return parts;
   };
   co_return co_await pool_.Run(kOutbox, deadline, work);
@@ -251,8 +235,9 @@ asio::awaitable<absl::StatusOr<ConversationRepository::Page>> ConversationReposi
   const Query& query = phone_digits.empty() ? kListConversations : kFindConversations;
   const std::function<Page(DbConnection&)> work = [&](DbConnection& connection) {
     const pqxx::result rows =
-        phone_digits.empty() ? Execute(connection, kListConversations, status, minute, before_id, limit)
-                             : Execute(connection, kFindConversations, status, minute, before_id, limit, phone_digits);
+        phone_digits.empty()
+            ? ExecutePrepared(connection, kListConversations, status, minute, before_id, limit)
+            : ExecutePrepared(connection, kFindConversations, status, minute, before_id, limit, phone_digits);
     Page page;
     for (const pqxx::row row : rows) {
       ReadConversation(row, &page.conversations.emplace_back());
@@ -267,7 +252,7 @@ asio::awaitable<absl::StatusOr<std::optional<v1::Conversation>>> ConversationRep
     const std::string& id, Deadline deadline) {
   const std::function<std::optional<v1::Conversation>(DbConnection&)> work =
       [&](DbConnection& connection) -> std::optional<v1::Conversation> {
-    const pqxx::result rows = Execute(connection, kGetConversation, id);
+    const pqxx::result rows = ExecutePrepared(connection, kGetConversation, id);
     if (rows.empty()) return std::nullopt;
     v1::Conversation conversation;
     ReadConversation(rows[0], &conversation);
@@ -280,8 +265,9 @@ asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationReposito
     const v1::UpdateConversationRequest& request, Deadline deadline) {
   const std::string name = CleanText(request.patient_name(), 256);
   const std::function<std::optional<std::string>(DbConnection&)> work = [&](DbConnection& connection) {
-    return OptionalId(Execute(connection, kUpdateConversation, request.conversation_id(), request.has_patient_name(),
-                              name, std::string(ToText(request.status())), request.etag()));
+    return OptionalId(ExecutePrepared(connection, kUpdateConversation, request.conversation_id(),
+                                      request.has_patient_name(), name, std::string(ToText(request.status())),
+                                      request.etag()));
   };
   co_return co_await pool_.Run(kUpdateConversation, deadline, work);
 }
@@ -291,7 +277,7 @@ asio::awaitable<absl::StatusOr<std::vector<v1::Message>>> ConversationRepository
   const std::int64_t before = before_seq > 0 ? before_seq : INT64_MAX;
   const std::function<std::vector<v1::Message>(DbConnection&)> work = [&](DbConnection& connection) {
     std::vector<v1::Message> messages;
-    for (const pqxx::row row : Execute(connection, kListMessages, conversation_id, before, limit)) {
+    for (const pqxx::row row : ExecutePrepared(connection, kListMessages, conversation_id, before, limit)) {
       v1::Message& message = messages.emplace_back();
       message.set_id(row[0].c_str());
       message.set_conversation_id(row[1].c_str());
@@ -314,7 +300,7 @@ asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationReposito
     const std::string& conversation_id, bool on, const std::string& staff_id, const std::string& reason,
     const std::string& trace_id, Deadline deadline) {
   const std::function<std::optional<std::string>(DbConnection&)> work = [&](DbConnection& connection) {
-    return OptionalId(Execute(connection, kSetTakeover, conversation_id, on, staff_id, reason, trace_id));
+    return OptionalId(ExecutePrepared(connection, kSetTakeover, conversation_id, on, staff_id, reason, trace_id));
   };
   co_return co_await pool_.Run(kSetTakeover, deadline, work);
 }
@@ -322,7 +308,7 @@ asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationReposito
 asio::awaitable<absl::StatusOr<std::optional<std::string>>> ConversationRepository::Assign(
     const std::string& conversation_id, const std::string& staff_id, Deadline deadline) {
   const std::function<std::optional<std::string>(DbConnection&)> work = [&](DbConnection& connection) {
-    return OptionalId(Execute(connection, kAssign, conversation_id, staff_id));
+    return OptionalId(ExecutePrepared(connection, kAssign, conversation_id, staff_id));
   };
   co_return co_await pool_.Run(kAssign, deadline, work);
 }

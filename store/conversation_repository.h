@@ -1,4 +1,5 @@
-// Conversations in PostgreSQL: one named statement for each operation, one round trip each.
+// Conversations in PostgreSQL: one named statement for each operation, one round trip each; accepts and
+// replies that come at once share one (store/batcher.h).
 //
 // Thread-safe. Arguments are checked by the caller (ids are UUIDs, enums have their words); texts
 // are cleaned here. Errors are DbPool's; an empty optional means that there is no such row.
@@ -9,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "store/batcher.h"
 #include "store/db_pool.h"
+#include "store/turn_calls.h"
 #include "store/turn_rows.h"
 
 namespace medidesk::store {
@@ -22,7 +25,7 @@ class ConversationRepository {
     std::chrono::milliseconds claim{5000};  // how long a claim lives
   };
 
-  ConversationRepository(DbPool& pool, Options options) : pool_(pool), options_(std::move(options)) {}
+  ConversationRepository(DbPool& pool, Options options);
 
   // `phone` is E.164.
   asio::awaitable<absl::StatusOr<TurnOutcome>> Accept(const v1::AcceptRequest& request, const std::string& phone,
@@ -75,6 +78,8 @@ class ConversationRepository {
 
   DbPool& pool_;
   const Options options_;
+  const std::shared_ptr<Batcher<AcceptCall>> accepts_;
+  const std::shared_ptr<Batcher<CommitCall>> commits_;
   std::mutex mutex_;
   std::string webhook_number_id_;  // under mutex_; empty until known
 };

@@ -17,4 +17,13 @@ struct Query {
   const char* sql;
 };
 
+// Runs a statement in autocommit: one round trip. The connection prepares it at its first use. Throws
+// what libpqxx throws.
+template <class... Arguments>
+pqxx::result ExecutePrepared(DbConnection& connection, const Query& query, const Arguments&... arguments) {
+  connection.prepare(query.name, query.sql);  // no round trip; the same again is ignored
+  pqxx::nontransaction session(connection);
+  return session.exec_prepared(query.name, arguments...);
+}
+
 }  // namespace medidesk::store

@@ -136,10 +136,14 @@ void DbPool::Enqueue(Job job) {
       return;
     }
   }
+  job.done(Full());
+}
+
+absl::Status DbPool::Full() {
   metrics_.pool_rejected.Increment();
-  job.done(rpc::WithRetryDelay(
+  return rpc::WithRetryDelay(
       Error(absl::StatusCode::kResourceExhausted, "too many calls wait for the database; try again with back-off"),
-      milliseconds(1000)));
+      milliseconds(1000));
 }
 
 void DbPool::RunWorker() {

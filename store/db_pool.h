@@ -77,13 +77,19 @@ class DbPool {
   // What the last job found; true before the first.
   bool database_up() const { return up_.load(std::memory_order_relaxed); }
 
- private:
+  // For those who make jobs of their own (Batcher): `work` is referenced until `done` is called, which
+  // happens once, on a thread of the pool or on the caller's.
   struct Job {
     const char* name;
     Clock::time_point deadline;
     const std::function<void(DbConnection&)>* work;
     std::function<void(absl::Status)> done;
   };
+  void Enqueue(Job job);
+  // Counts a refused call and gives its error.
+  absl::Status Full();
+
+ private:
   class Worker;
 
   asio::awaitable<absl::Status> Submit(const char* name, Clock::time_point deadline,
@@ -101,7 +107,6 @@ class DbPool {
         },
         asio::use_awaitable, name, deadline, &work);
   }
-  void Enqueue(Job job);
   void RunWorker();
 
   const Options options_;

@@ -2,7 +2,6 @@
 
 #include <boost/json.hpp>
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -78,27 +77,6 @@ json::array ParseArray(std::string_view text) {
   return !error && value.is_array() ? std::move(value.get_array()) : json::array();
 }
 
-// medidesk.history()'s form; what does not fit it ends the reading.
-void ReadHistory(std::string_view text, v1::Turn* turn) {
-  while (!text.empty()) {
-    const char who = text.front();
-    std::int64_t seconds = 0;
-    std::size_t octets = 0;
-    const char* const end = text.data() + text.size();
-    const auto time = std::from_chars(text.data() + 1, end, seconds);
-    if (time.ec != std::errc() || time.ptr == end || *time.ptr != ',') return;
-    const auto size = std::from_chars(time.ptr + 1, end, octets);
-    if (size.ec != std::errc() || size.ptr == end || *size.ptr != ':') return;
-    if (octets > static_cast<std::size_t>(end - size.ptr - 1)) return;
-    v1::HistoryMessage* message = turn->add_history();
-    message->set_from_hospital(who != 'p');
-    message->set_from_staff(who == 's');
-    message->set_text(size.ptr + 1, octets);
-    message->mutable_create_time()->set_seconds(seconds);
-    text = std::string_view(size.ptr + 1 + octets, static_cast<std::size_t>(end - size.ptr - 1) - octets);
-  }
-}
-
 }  // namespace
 
 std::string_view ToText(v1::Route route) { return Text(kRoutes, route); }
@@ -145,6 +123,28 @@ google::protobuf::Timestamp TimeFromMicros(std::int64_t micros) {
   return time;
 }
 
+void ReadHistory(std::string_view text, v1::Turn* turn) {
+  turn->set_first_contact(true);  // a contact to whom nothing was ever sent
+  while (!text.empty()) {
+    const char who = text.front();
+    std::int64_t seconds = 0;
+    std::size_t octets = 0;
+    const char* const end = text.data() + text.size();
+    const auto time = std::from_chars(text.data() + 1, end, seconds);
+    if (time.ec != std::errc() || time.ptr == end || *time.ptr != ',') return;
+    const auto size = std::from_chars(time.ptr + 1, end, octets);
+    if (size.ec != std::errc() || size.ptr == end || *size.ptr != ':') return;
+    if (octets > static_cast<std::size_t>(end - size.ptr - 1)) return;
+    v1::HistoryMessage* message = turn->add_history();
+    message->set_from_hospital(who != 'p');
+    message->set_from_staff(who == 's');
+    message->set_text(size.ptr + 1, octets);
+    message->mutable_create_time()->set_seconds(seconds);
+    text = std::string_view(size.ptr + 1 + octets, static_cast<std::size_t>(end - size.ptr - 1) - octets);
+    if (who != 'p') turn->set_first_contact(false);
+  }
+}
+
 TurnOutcome ReadTurn(const pqxx::row& row) {
   TurnOutcome outcome;
   v1::Turn& turn = outcome.turn;
@@ -165,11 +165,7 @@ TurnOutcome ReadTurn(const pqxx::row& row) {
   for (const json::value& text : ParseArray(Column(row, 12))) {
     if (text.is_string()) turn.add_texts(std::string(text.get_string()));
   }
-  ReadHistory(Column(row, 13), &turn);
-  // Asked of the history: a contact to whom nothing was ever sent.
-  turn.set_first_contact(turn.has_claim_expire_time() &&
-                         std::none_of(turn.history().begin(), turn.history().end(),
-                                      [](const v1::HistoryMessage& message) { return message.from_hospital(); }));
+  if (turn.has_claim_expire_time()) ReadHistory(Column(row, 13), &turn);
   if (!row[14].is_null()) VerdictFromJson(Column(row, 14), turn.mutable_verdict());
   return outcome;
 }
