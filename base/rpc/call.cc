@@ -46,7 +46,9 @@ Call ReadCall(const grpc::CallbackServerContext& context) {
   call.deadline = context.deadline();
   call.caller = ReadCaller(context);
   const std::string_view authorization = Metadata(context, "authorization");
-  if (authorization.size() <= kMaxAuthorization) call.authorization = Phi<std::string>(std::string(authorization));
+  // What is too long is kept as something that is there and is no token.
+  call.authorization =
+      Phi<std::string>(authorization.size() <= kMaxAuthorization ? std::string(authorization) : "oversized");
   return call;
 }
 

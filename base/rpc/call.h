@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/phi.h"
+#include "base/rpc/principal.h"
 #include "base/trace.h"
 
 namespace medidesk::rpc {
@@ -35,8 +36,10 @@ struct Call {
   // The handler is cancelled when it passes. time_point::max() for a stream without one.
   Clock::time_point deadline = Clock::time_point::max();
   Caller caller = {};
-  // The whole value of the `authorization` metadata ("Bearer ..."), at most 4 KiB; longer counts as absent.
+  // The whole value of the `authorization` metadata ("Bearer ..."). Above 4 KiB it is "oversized".
   Phi<std::string> authorization = {};
+  // Set by the server's CallGuard before the handler runs; without one everybody is kLocal.
+  Principal principal = {};
 
   // What is left until the deadline, never negative; for handlers that hand out budgets.
   std::chrono::milliseconds Left() const {

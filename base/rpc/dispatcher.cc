@@ -7,6 +7,7 @@
 #include <cxxabi.h>
 
 #include "base/log.h"
+#include "base/rpc/call_guard.h"
 #include "base/rpc/error_details.h"
 
 namespace medidesk::rpc {
@@ -66,6 +67,15 @@ void RunningCall::Release() {
   ended_ = true;
   metrics_.in_flight->Decrement();
   dispatcher_.Release(kind_);
+}
+
+const CallGuard* RunningCall::Guard() const {
+  const CallGuard* guard = dispatcher_.guard();
+  return guard == nullptr || guard->AllowsAtOnce(call_) ? nullptr : guard;
+}
+
+asio::awaitable<absl::Status> RunningCall::Authorize(const CallGuard& guard) {
+  return guard.Authorize(&call_, metrics_.method);
 }
 
 void RunningCall::Cancel(absl::StatusCode code) {

@@ -8,6 +8,7 @@
 // Thread-safe. Outlives every call: Server::Shutdown waits for them.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -36,6 +37,7 @@ namespace medidesk::rpc {
 
 namespace asio = boost::asio;
 
+class CallGuard;
 class Dispatcher;
 struct MethodMetrics;
 
@@ -67,6 +69,9 @@ class RunningCall : public std::enable_shared_from_this<RunningCall>, public boo
  protected:
   asio::cancellation_slot slot() { return signal_.slot(); }
   bool cancelled() const { return cancelled_ != absl::StatusCode::kOk; }
+  // Null when there is nobody to ask, or nothing to wait for.
+  const CallGuard* Guard() const;
+  asio::awaitable<absl::Status> Authorize(const CallGuard& guard);
   // Cancels the call when its deadline passes; for calls where gRPC does not.
   void WatchDeadline();
   // The call's status from what its coroutine left behind, counted and logged. Call once, at the end.
@@ -80,7 +85,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall>, public boo
 
   Dispatcher& dispatcher_;
   MethodMetrics& metrics_;
-  const Call call_;
+  Call call_;
   const CallKind kind_;
   const std::chrono::steady_clock::time_point start_;
   const Strand strand_;
@@ -105,6 +110,9 @@ class Dispatcher {
 
   const Executor& executor() const { return executor_; }
 
+  // Who may call; before the server starts. Outlives every call. Without one everybody may.
+  void SetGuard(const CallGuard* guard) { guard_ = guard; }
+
   // What follows is for serve.h and server.h.
 
   // OK, or why this call may not start. Each OK is followed by exactly one RunningCall.
@@ -114,6 +122,7 @@ class Dispatcher {
   bool SetDefaultDeadline(Call& call, MethodMetrics& metrics);
 
   void Count(MethodMetrics& metrics, absl::StatusCode code);
+  const CallGuard* guard() const { return guard_; }
 
   void Close();  // new calls are refused with UNAVAILABLE
   void CancelEndless() { Cancel(/*all=*/false); }
@@ -132,6 +141,7 @@ class Dispatcher {
 
   const Executor executor_;
   const Options options_;
+  const CallGuard* guard_ = nullptr;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& seconds_;
   prometheus::Family<prometheus::Gauge>& in_flight_;

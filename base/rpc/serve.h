@@ -9,7 +9,8 @@
 // The handler runs on a strand of its own over the dispatcher's event loop; the Call and the request
 // live until it has ended. When the caller cancels, the deadline passes or the server stops, what the
 // handler awaits completes with operation_aborted; it should then end soon. An exception becomes
-// INTERNAL and its text goes nowhere. Limits, metrics and the default deadline: dispatcher.h.
+// INTERNAL and its text goes nowhere. Limits, metrics and the default deadline: dispatcher.h; who may call:
+// call_guard.h.
 #pragma once
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -81,13 +82,20 @@ class HandlerRun final : public RunningCall {
       return Ended(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)),
                    Error(absl::StatusCode::kCancelled, ""));
     try {
-      asio::co_spawn(strand(), handler_(call()),
+      const CallGuard* const guard = Guard();
+      asio::co_spawn(strand(), guard == nullptr ? handler_(call()) : Guarded(*guard),
                      asio::bind_cancellation_slot(slot(), [self](std::exception_ptr error, Result result) {
                        self->Ended(std::move(error), std::move(result));
                      }));
     } catch (...) {
       Ended(std::current_exception(), Error(absl::StatusCode::kInternal, ""));
     }
+  }
+
+  asio::awaitable<Result> Guarded(const CallGuard& guard) {
+    const absl::Status refused = co_await Authorize(guard);
+    if (!refused.ok()) co_return Result(refused);
+    co_return co_await handler_(call());
   }
 
   void Ended(std::exception_ptr error, Result result) {
