@@ -59,6 +59,21 @@ signal_crypto_provider ProviderOf(const Entropy& entropy) {
   return provider;
 }
 
+// Whether a little-endian number is below another; neither is secret.
+bool Below(ByteView number, ByteView bound) {
+  return std::lexicographical_compare(number.rbegin(), number.rend(), bound.rbegin(), bound.rend());
+}
+
+// The order of the group, 2^252 + 27742317777372353535851937790883648493.
+constexpr Key32 kOrder = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
+                          0xa2, 0xde, 0xf9, 0xde, 0x14, 0,    0,    0,    0,    0,    0,
+                          0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
+
+// p - 1 = 2^255 - 20: the one public key that is no point of the Edwards curve.
+constexpr Key32 kNoPoint = {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+
 }  // namespace
 
 KeyPair KeyPair::Of(const Key32& private_key) {
@@ -110,6 +125,16 @@ Signature Sign(const Key32& private_key, ByteView message, const Entropy& entrop
 
 bool Verify(ByteView public_key, ByteView message, ByteView signature) {
   if (public_key.size() != 32 || signature.size() != 64) return false;
+  // libsignal lets these two pass: a second signature could be made from a first, and a key that is none would count.
+  Key32 scalar;
+  std::copy_n(signature.begin() + 32, scalar.size(), scalar.begin());
+  scalar[31] &= 0x7f;  // the top bit is the sign of the key
+  if (!Below(scalar, kOrder)) return false;
+  Key32 point;
+  std::copy_n(public_key.begin(), point.size(), point.begin());
+  point[31] &= 0x7f;
+  if (point == kNoPoint) return false;
+
   std::array<std::uint8_t, 33> serialized{5};
   std::copy(public_key.begin(), public_key.end(), serialized.begin() + 1);
   ec_public_key* raw_key = nullptr;

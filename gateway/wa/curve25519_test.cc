@@ -80,5 +80,34 @@ TEST(Curve25519, SignsWithAnUnclampedKeyAsItsPublicKeySays) {
   EXPECT_TRUE(Verify(HexMember(vector, "public"), message, signature));
 }
 
+TEST(Curve25519, VerifiesNoSecondFormOfASignature) {
+  const KeyPair pair = KeyPair::Generate(testing::ScriptedEntropy());
+  const Bytes message = ToBytes("what a device says");
+  const Signature good = Sign(pair.private_key, message, testing::ScriptedEntropy());
+  ASSERT_TRUE(Verify(pair.public_key, message, good));
+  // The same scalar plus the order of the group, which the curve cannot tell apart.
+  const Bytes order = testing::Unhex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+  Signature other = good;
+  unsigned carry = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const unsigned sum = good[32 + i] + order[i] + carry;
+    other[32 + i] = static_cast<std::uint8_t>(sum);
+    carry = sum >> 8;
+  }
+  EXPECT_FALSE(Verify(pair.public_key, message, other));
+}
+
+TEST(Curve25519, VerifiesNothingByAKeyThatIsNoPoint) {
+  // Taken as y = 0 it is a point of order 4: the neutral R and the scalar 0 would do for every fourth message.
+  Bytes forged(64);
+  forged[0] = 1;
+  for (const char* key : {"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                          "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"}) {
+    for (std::uint8_t i = 0; i < 64; ++i) {
+      EXPECT_FALSE(Verify(testing::Unhex(key), Bytes{i}, forged));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace medidesk::gateway::wa

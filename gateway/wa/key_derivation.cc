@@ -48,8 +48,10 @@ Bytes HkdfSha256(ByteView secret, ByteView salt, ByteView info, std::size_t size
   const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(EVP_KDF_CTX_new(kdf.get()), EVP_KDF_CTX_free);
   Require(context != nullptr);
   char digest[] = "SHA256";
+  static constexpr std::uint8_t kEmpty = 0;  // a null pointer would be an absent parameter
   const auto octets = [](const char* name, ByteView bytes) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(bytes.data()), bytes.size());
+    return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(bytes.empty() ? &kEmpty : bytes.data()),
+                                             bytes.size());
   };
   static constexpr std::array<std::uint8_t, 32> kNoSalt{};
   const OSSL_PARAM parameters[] = {

@@ -32,6 +32,8 @@ TEST(KeyDerivation, DerivesAsTheStandardSays) {
             "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
   EXPECT_EQ(Hex(HkdfSha256(secret, {}, {}, 42)),
             "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8");
+  // An empty secret, too: HMAC(HMAC(32 zeros, nothing), 01).
+  EXPECT_EQ(Hex(HkdfSha256({}, {}, {}, 32)), "eb70f01dede9afafa449eee1b1286504e1f62388b3f7dd4f956697b0e828fe18");
 }
 
 TEST(KeyDerivation, StretchesACodeAsTheVectorSays) {
