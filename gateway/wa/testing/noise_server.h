@@ -2,9 +2,8 @@
 // a ClientHello.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -73,7 +72,7 @@ class NoiseServer {
   // A ServerHello that carries `chain`, whatever it is.
   Bytes Answer(ByteView client_hello, ByteView chain) {
     whatsapp::HandshakeMessage message;
-    EXPECT_TRUE(message.ParseFromString(ToString(client_hello)));
+    if (!message.ParseFromString(ToString(client_hello))) std::abort();
     client_ephemeral_ = ToKey(AsBytes(message.client_hello().ephemeral())).value();
     message.Clear();
     whatsapp::ServerHello& hello = *message.mutable_server_hello();
@@ -95,7 +94,7 @@ class NoiseServer {
   };
   Client ReadFinish(ByteView client_finish) {
     whatsapp::HandshakeMessage message;
-    EXPECT_TRUE(message.ParseFromString(ToString(client_finish)));
+    if (!message.ParseFromString(ToString(client_finish))) std::abort();
     Bytes noise_key = state_.DecryptAndHash(AsBytes(message.client_finish().static_())).value();
     state_.MixKey(Agree(ephemeral_.private_key, ToKey(noise_key).value()).value());
     Bytes payload = state_.DecryptAndHash(AsBytes(message.client_finish().payload())).value();
