@@ -4,6 +4,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <future>
@@ -14,7 +15,18 @@ namespace medidesk {
 
 namespace asio = boost::asio;
 
-IoThreads::IoThreads(int threads) : io_(threads), work_(io_.get_executor()) {
+namespace {
+
+// The other half is left to the database's threads here and to PostgreSQL, which often is a neighbour:
+// on two cores a second thread of ours costs more wake-ups than it gains.
+int ThreadsOrDefault(int threads) {
+  return threads > 0 ? threads : std::clamp(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1, 16);
+}
+
+}  // namespace
+
+IoThreads::IoThreads(int threads) : io_(ThreadsOrDefault(threads)), work_(io_.get_executor()) {
+  threads = ThreadsOrDefault(threads);
   std::signal(SIGPIPE, SIG_IGN);
   threads_.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { io_.run(); });

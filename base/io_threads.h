@@ -19,6 +19,7 @@ namespace medidesk {
 
 class IoThreads {
  public:
+  // 0: one thread for two cores, 1 to 16.
   explicit IoThreads(int threads);
   ~IoThreads();
   IoThreads(const IoThreads&) = delete;

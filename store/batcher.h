@@ -40,7 +40,7 @@ class Batcher : public std::enable_shared_from_this<Batcher<Item>> {
   using Work = std::function<void(DbConnection&, std::span<Item* const>)>;
   struct Options {
     std::size_t max_size = 8;
-    int max_in_flight = 2;
+    int max_in_flight = 1;
     std::size_t max_waiting = 256;
   };
 

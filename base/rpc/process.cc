@@ -30,7 +30,7 @@ prometheus::MetricFamily Family(const char* name, const char* help, prometheus::
 void ProcessConfig::Register(FlagSet& flags) {
   flags.Add("log_level", &log_level, "debug, info, warning or error");
   flags.Add("log_format", &log_format, "text or json");
-  flags.Add("io_threads", &io_threads, "threads of the event loop", {.min = 1, .max = 64});
+  flags.Add("io_threads", &io_threads, "threads of the event loop; 0: one for two cores", {.min = 0, .max = 64});
   flags.Add("drain_time", &drain_time, "how long a stop waits for running calls");
   flags.Add("tls_ca", &tls.ca, "PEM file of the CA that signs the services' certificates");
   flags.Add("tls_cert", &tls.cert, "PEM file of this service's certificate");

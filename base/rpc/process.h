@@ -24,7 +24,7 @@ namespace medidesk::rpc {
 struct ProcessConfig {
   std::string log_level = "info";
   std::string log_format = "text";
-  int io_threads = 2;
+  int io_threads = 0;  // as IoThreads takes it
   std::chrono::milliseconds drain_time{10'000};  // from the stop signal to the end
   TlsFiles tls = {};
   bool allow_plaintext = false;

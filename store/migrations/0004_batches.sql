@@ -10,17 +10,23 @@ create function medidesk.accept_many(
   p_message_at double precision[], p_verdict jsonb[], p_family text[], p_history int[], p_trace text[],
   p_claim_seconds double precision)
 returns table (commit_id uuid, conversation_id uuid, contact_id uuid, claim_until timestamptz, history text)
-language plpgsql volatile as $$
+language plpgsql volatile
+-- One index look-up a row, whatever the statistics say: plans are made while the tables are small. Hence also the
+-- lateral sub-selects below, one after the other in the order of the locks.
+set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare v_now timestamptz; v_until timestamptz; v_n int[]; v_conversations uuid[]; v_contacts uuid[];
 begin
   select array_agg(l.n), array_agg(l.conversation), array_agg(l.contact) into v_n, v_conversations, v_contacts
     from (select u.n, c.id as conversation, k.id as contact
             from unnest(p_phone, p_number) with ordinality as u(phone, number_id, n)
-            join public.conversations c on c.phone = u.phone and c.number_id = u.number_id
-             and c.merged_into is null and c.status = 'active'
-            join public.contacts k on k.id = c.contact_id and k.phone = u.phone and k.status = 'active' and k.blocked_at is null
-           where (select s.assistant_enabled from medidesk.site s)
-             for update of c skip locked for share of k skip locked) l;
+           cross join lateral (select x.id from public.contacts x where x.phone = u.phone offset 0) k
+           cross join lateral (select x.id from public.conversations x
+                                where x.contact_id = k.id and x.number_id = u.number_id and x.merged_into is null
+                                  and x.status = 'active' for update skip locked) c
+           cross join lateral (select from public.contacts x
+                                where x.id = k.id and x.phone = u.phone and x.status = 'active' and x.blocked_at is null
+                                  for share skip locked) locked
+           where (select s.assistant_enabled from medidesk.site s)) l;
   if v_n is null then return; end if;
   v_now := clock_timestamp();
   v_until := v_now + make_interval(secs => p_claim_seconds);
@@ -63,26 +69,33 @@ begin
                      order by x.seq desc limit d.history_limit) h)
          else '' end
     from done d
-   cross join lateral (select not exists (select 1 from public.turns e where e.conversation_id = d.conversation
-                                           and e.state = 'sealed' and e.claim_until > v_now) as free) f;
+   -- a scalar sub-select: EXISTS would be hashed over every unfinished turn
+   cross join lateral (select (select e.id from public.turns e where e.conversation_id = d.conversation
+                                and e.state = 'sealed' and e.claim_until > v_now limit 1) is null as free offset 0) f;
 end $$;
 
 drop function if exists medidesk.commit_many;
 create function medidesk.commit_many(p_turn uuid[], p_commit uuid[], p_origin text[], p_source text[], p_text text[],
                                      p_trace text[])
 returns table (turn_id uuid, status text, route text)
-language plpgsql volatile as $$
+language plpgsql volatile
+set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare v_now timestamptz; v_n int[]; v_conversations uuid[]; v_contacts uuid[]; v_routes text[];
 begin
   -- An active conversation has an active contact; the contact's row is what a takeover locks.
   select array_agg(l.n), array_agg(l.conversation), array_agg(l.contact), array_agg(l.route)
     into v_n, v_conversations, v_contacts, v_routes
-    from (select u.n, c.id as conversation, k.id as contact, x.route
+    from (select u.n, c.id as conversation, t.contact_id as contact, t.route
             from unnest(p_turn) with ordinality as u(id, n)
-            join public.turns x on x.id = u.id and x.state = 'sealed' and x.route <> 'wa'
-            join public.conversations c on c.id = x.conversation_id and c.status = 'active'
-            join public.contacts k on k.id = x.contact_id and k.status = 'active'
-             for update of c skip locked for update of x skip locked for share of k skip locked) l;
+           cross join lateral (select x.conversation_id, x.contact_id, x.route from public.turns x
+                                where x.id = u.id and x.route <> 'wa' offset 0) t
+           cross join lateral (select x.id from public.conversations x
+                                where x.id = t.conversation_id and x.status = 'active' for update skip locked) c
+           cross join lateral (select from public.turns x
+                                where x.id = u.id and x.state = 'sealed' and x.conversation_id = c.id and x.route = t.route
+                                  for update skip locked) turn_locked
+           cross join lateral (select from public.contacts x
+                                where x.id = t.contact_id and x.status = 'active' for share skip locked) contact_locked) l;
   if v_n is null then return; end if;
   v_now := clock_timestamp();
   return query
@@ -106,6 +119,9 @@ begin
       from u left join medidesk.audit_keys k on k.contact_id = u.contact)
   select u.turn, 'active'::text, u.route from u;
 end $$;
+
+-- The latest messages in the index's order, never all of a conversation's.
+alter function medidesk.history(uuid, uuid, bigint, int) set enable_bitmapscan = off;
 
 do $$ begin
   revoke execute on all functions in schema medidesk from public;
