@@ -23,16 +23,18 @@ using ::testing::UnorderedElementsAre;
 struct Call {
   std::string name;
   bool done = false;
-  const std::string& key() const { return name; }
 };
+const std::string& KeyOf(const Call& call) { return call.name; }
 
 class BatcherTest : public ::testing::Test {
  protected:
   // The first batch waits until Release(), so that what comes after it gathers.
   void Make(Batcher<Call>::Options options) {
+    // What is no test of patience must not depend on it.
+    if (options.patience == Batcher<Call>::Options{}.patience) options.patience = 1h;
     batcher_ = std::make_shared<Batcher<Call>>(
         pool_, "test", options,
-        [this](DbConnection& connection, std::span<Call* const> calls) { RunBatch(connection, calls); });
+        [this](DbConnection& connection, std::span<Call* const> calls) { return RunBatch(connection, calls); });
   }
   std::future<absl::Status> Start(const std::string& name) {
     const auto deadline = DbPool::Clock::now() + 20s;
@@ -55,7 +57,7 @@ class BatcherTest : public ::testing::Test {
   }
 
  private:
-  void RunBatch(DbConnection& connection, std::span<Call* const> calls) {
+  std::vector<Call*> RunBatch(DbConnection& connection, std::span<Call* const> calls) {
     bool first = false;
     std::vector<std::string> names;
     for (const Call* call : calls) names.push_back(call->name);
@@ -69,10 +71,16 @@ class BatcherTest : public ::testing::Test {
       released_.get_future().wait();
     }
     pqxx::nontransaction session(connection);
+    std::vector<Call*> undone;
     for (Call* call : calls) {
-      session.exec(call->name == "poison" ? "select 1/0" : "select 1");
-      call->done = true;
+      if (call->name == "odd" && calls.size() > 1) {
+        undone.push_back(call);
+      } else {
+        session.exec(call->name == "poison" ? "select 1/0" : "select 1");
+        call->done = true;
+      }
     }
+    return undone;
   }
 
  protected:
@@ -89,7 +97,7 @@ class BatcherTest : public ::testing::Test {
 };
 
 TEST_F(BatcherTest, SendsTogetherWhatCameMeanwhile) {
-  Make({.max_size = 3, .max_in_flight = 1});
+  Make({.max_size = 3});
   auto first = StartFirst();
   std::vector<std::future<absl::Status>> later;
   for (const char* name : {"a", "b", "c", "d"}) later.push_back(Start(name));
@@ -100,16 +108,31 @@ TEST_F(BatcherTest, SendsTogetherWhatCameMeanwhile) {
   EXPECT_THAT(Batches(), ElementsAre(ElementsAre("first"), ElementsAre("a", "b", "c"), ElementsAre("d")));
 }
 
-TEST_F(BatcherTest, LetsALoneCallGoAtOnce) {
-  Make({.max_in_flight = 2});
+TEST_F(BatcherTest, DoesNotWaitForABatchThatTakesLong) {
+  Make({.patience = 1ms});
   auto first = StartFirst();
   EXPECT_TRUE(Start("second").get().ok()) << "the first batch is still at work";
+  EXPECT_TRUE(Start("third").get().ok());
   Release();
   EXPECT_TRUE(first.get().ok());
 }
 
+TEST_F(BatcherTest, LetsWhatABatchLeftUndoneFollowAlone) {
+  Make({});
+  auto first = StartFirst();
+  auto odd = Start("odd");
+  auto plain = Start("plain");
+  LetThemQueue();
+  Release();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(odd.get().ok());
+  EXPECT_TRUE(plain.get().ok());
+  EXPECT_TRUE(calls_[1].done);
+  EXPECT_THAT(Batches(), ElementsAre(ElementsAre("first"), ElementsAre("odd", "plain"), ElementsAre("odd")));
+}
+
 TEST_F(BatcherTest, KeepsEqualKeysApartAndInOrder) {
-  Make({.max_in_flight = 1});
+  Make({});
   auto first = StartFirst();
   std::vector<std::future<absl::Status>> later;
   for (const char* name : {"a", "a", "b", "a"}) later.push_back(Start(name));
@@ -121,7 +144,7 @@ TEST_F(BatcherTest, KeepsEqualKeysApartAndInOrder) {
 }
 
 TEST_F(BatcherTest, LetsAPoisonousCallFailAlone) {
-  Make({.max_in_flight = 1});
+  Make({});
   auto first = StartFirst();
   auto good = Start("good");
   auto poison = Start("poison");
@@ -137,7 +160,7 @@ TEST_F(BatcherTest, LetsAPoisonousCallFailAlone) {
 }
 
 TEST_F(BatcherTest, RefusesMoreThanItsQueueHolds) {
-  Make({.max_in_flight = 1, .max_waiting = 2});
+  Make({.max_waiting = 2});
   auto first = StartFirst();
   auto a = Start("a");
   auto b = Start("b");

@@ -102,13 +102,11 @@ v1::OutboxPart ReadPart(const pqxx::row& row) {
 ConversationRepository::ConversationRepository(DbPool& pool, Options options)
     : pool_(pool),
       options_(std::move(options)),
-      accepts_(std::make_shared<Batcher<AcceptCall>>(
-          pool, kAcceptName, Batcher<AcceptCall>::Options{},
-          [claim = options_.claim](DbConnection& connection, std::span<AcceptCall* const> calls) {
-            AcceptMessages(connection, calls, claim);
-          })),
-      commits_(std::make_shared<Batcher<CommitCall>>(pool, kCommitReplyName, Batcher<CommitCall>::Options{},
-                                                     &CommitReplies)) {}
+      turn_calls_(std::make_shared<Batcher<TurnCall>>(
+          pool, kTurnsName, Batcher<TurnCall>::Options{},
+          [claim = options_.claim](DbConnection& connection, std::span<TurnCall* const> calls) {
+            return RunTurnCalls(connection, calls, claim);
+          })) {}
 
 asio::awaitable<absl::StatusOr<std::string>> ConversationRepository::WebhookNumberId(Deadline deadline) {
   {
@@ -129,7 +127,8 @@ asio::awaitable<absl::StatusOr<TurnOutcome>> ConversationRepository::Accept(cons
                                                                             const std::string& trace_id,
                                                                             Deadline deadline) {
   MD_ASSIGN_OR_CO_RETURN(const std::string number_id, co_await WebhookNumberId(deadline));
-  AcceptCall call;
+  TurnCall turn_call(std::in_place_type<AcceptCall>);
+  AcceptCall& call = std::get<AcceptCall>(turn_call);
   call.commit_id = request.commit_id();
   call.route = request.route();
   call.number_id = number_id;
@@ -147,7 +146,7 @@ asio::awaitable<absl::StatusOr<TurnOutcome>> ConversationRepository::Accept(cons
   }
   call.history_limit = request.history_limit();
   call.trace_id = trace_id;
-  MD_CO_RETURN_IF_ERROR(co_await accepts_->Run(deadline, call));
+  MD_CO_RETURN_IF_ERROR(co_await turn_calls_->Run(deadline, turn_call));
   co_return std::move(call.outcome);
 }
 
@@ -175,7 +174,8 @@ asio::awaitable<absl::StatusOr<bool>> ConversationRepository::RenewClaim(const v
 
 asio::awaitable<absl::StatusOr<std::optional<v1::CommitReplyResponse>>> ConversationRepository::CommitReply(
     const v1::CommitReplyRequest& request, const std::string& trace_id, Deadline deadline) {
-  CommitCall call;
+  TurnCall turn_call(std::in_place_type<CommitCall>);
+  CommitCall& call = std::get<CommitCall>(turn_call);
   call.turn_id = request.turn_id();
   call.commit_id = request.commit_id();
   call.origin = request.origin();
@@ -183,7 +183,7 @@ asio::awaitable<absl::StatusOr<std::optional<v1::CommitReplyResponse>>> Conversa
   call.text = CleanText(request.text());
   call.task_reason = request.task_reason();
   call.trace_id = trace_id;
-  MD_CO_RETURN_IF_ERROR(co_await commits_->Run(deadline, call));
+  MD_CO_RETURN_IF_ERROR(co_await turn_calls_->Run(deadline, turn_call));
   co_return std::move(call.response);
 }
 

@@ -78,8 +78,7 @@ class ConversationRepository {
 
   DbPool& pool_;
   const Options options_;
-  const std::shared_ptr<Batcher<AcceptCall>> accepts_;
-  const std::shared_ptr<Batcher<CommitCall>> commits_;
+  const std::shared_ptr<Batcher<TurnCall>> turn_calls_;
   std::mutex mutex_;
   std::string webhook_number_id_;  // under mutex_; empty until known
 };

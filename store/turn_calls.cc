@@ -9,23 +9,26 @@ namespace medidesk::store {
 namespace {
 
 constexpr Query kAccept = {
-    kAcceptName,
+    "accept",
     "select " MD_TURN_COLUMNS
     " from medidesk.accept($1::uuid, $2, $3::uuid, $4, '', $5, $6, $7, to_timestamp(nullif($8, '')::double precision), "
     "nullif($9, '')::jsonb, $10, $11, $12, $13::uuid, $14::double precision, $15::int, $16)"};
-constexpr Query kAcceptMany = {
-    "accept_many",
-    "select commit_id, conversation_id, contact_id, (extract(epoch from claim_until) * 1000000)::bigint, history "
-    "from medidesk.accept_many($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], "
-    "$7::double precision[], $8::jsonb[], $9::text[], $10::int[], $11::text[], $12::double precision)"};
 constexpr Query kCommitReply = {
-    kCommitReplyName,
+    "commit_reply",
     "select committed, reply_id, reply_text, reply_origin, state, skip_reason, route, status "
     "from medidesk.commit_reply($1::uuid, $2::uuid, $3, $4, $5, $6, $7)"};
-constexpr Query kCommitMany = {
-    "commit_many",
-    "select turn_id, status, route "
-    "from medidesk.commit_many($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])"};
+// Replies first: a message that comes meanwhile finds its conversation free and the reply in its history.
+constexpr Query kTurnsMany = {
+    kTurnsName,
+    "select turn_id, status, route, null::uuid, null::bigint, null::text from medidesk.commit_many($1::uuid[], "
+    "$2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]) "
+    "union all "
+    "select commit_id, null, null, conversation_id, (extract(epoch from claim_until) * 1000000)::bigint, "
+    "concat(contact_id, history) from medidesk.accept_many($7::uuid[], $8::text[], $9::uuid[], $10::text[], "
+    "$11::text[], $12::text[], $13::double precision[], $14::jsonb[], $15::text[], $16::int[], $17::text[], "
+    "$18::double precision)"};
+
+constexpr std::size_t kUuidLength = 36;
 
 double Seconds(std::chrono::milliseconds time) { return std::chrono::duration<double>(time).count(); }
 
@@ -38,10 +41,6 @@ void AcceptOne(DbConnection& connection, AcceptCall& call, std::chrono::millisec
       call.message_id, call.text, call.time, VerdictToJson(*call.verdict), call.fixed_kind, call.fixed_text,
       call.verdict->family(), reply_id, Seconds(claim), call.history_limit, call.trace_id);
   call.outcome = ReadTurn(rows[0]);
-}
-
-bool IsPlain(const AcceptCall& call) {
-  return call.route != v1::ROUTE_WHATSAPP && call.fixed_kind.empty() && call.name.empty();
 }
 
 void CommitOne(DbConnection& connection, CommitCall& call) {
@@ -64,100 +63,118 @@ void CommitOne(DbConnection& connection, CommitCall& call) {
   response.set_status(StatusFromText(row[7].c_str()));
 }
 
-// Runs `together` on the plain calls and `alone` on each that it does not take off the list.
-template <class Call, class Plain, class Together, class Alone>
-void Divide(std::span<Call* const> calls, Plain is_plain, Together together, Alone alone) {
-  std::vector<Call*> plain, rest;
-  for (Call* call : calls) (is_plain(*call) ? plain : rest).push_back(call);
-  if (plain.size() > 1) together(plain);
-  rest.insert(rest.end(), plain.begin(), plain.end());
-  for (Call* call : rest) alone(*call);
-}
-
+// The call whose `id` this is, taken off the list; null when there is none.
 template <class Call>
-Call* TakeOff(std::vector<Call*>* calls, std::string_view id, std::string Call::*member) {
-  for (auto call = calls->begin(); call != calls->end(); ++call) {
-    if ((*call)->*member != id) continue;
-    Call* const found = *call;
-    calls->erase(call);
-    return found;
+Call* TakeOff(std::vector<TurnCall*>* calls, std::string_view id, std::string Call::*member) {
+  for (auto place = calls->begin(); place != calls->end(); ++place) {
+    Call* const call = &std::get<Call>(**place);
+    if (call->*member != id) continue;
+    calls->erase(place);
+    return call;
   }
   return nullptr;
 }
 
-}  // namespace
-
-void AcceptMessages(DbConnection& connection, std::span<AcceptCall* const> calls, std::chrono::milliseconds claim) {
-  const auto together = [&](std::vector<AcceptCall*>& plain) {
-    ArrayText ids, routes, numbers, phones, message_ids, texts, times, verdicts, families, limits, traces;
-    for (const AcceptCall* call : plain) {
-      ids.Add(call->commit_id);
-      routes.Add(ToText(call->route));
-      numbers.Add(call->number_id);
-      phones.Add(call->phone);
-      message_ids.Add(call->message_id.empty() ? "gen:" + call->commit_id : call->message_id);
-      texts.Add(call->text);
-      times.AddOrNull(call->time);
-      verdicts.AddOrNull(VerdictToJson(*call->verdict));
-      families.AddOrNull(call->verdict->family());
-      limits.Add(std::to_string(call->history_limit));
-      traces.AddOrNull(call->trace_id);
-    }
-    const pqxx::result rows =
-        ExecutePrepared(connection, kAcceptMany, ids.Finish(), routes.Finish(), numbers.Finish(), phones.Finish(),
-                        message_ids.Finish(), texts.Finish(), times.Finish(), verdicts.Finish(), families.Finish(),
-                        limits.Finish(), traces.Finish(), Seconds(claim));
-    for (const pqxx::row row : rows) {
-      AcceptCall* const call = TakeOff(&plain, row[0].c_str(), &AcceptCall::commit_id);
-      if (call == nullptr) continue;
-      TurnOutcome& outcome = call->outcome = {};
-      outcome.status = v1::CONVERSATION_STATUS_ACTIVE;
-      v1::Turn& turn = outcome.turn;
-      turn.set_id(call->commit_id);
-      turn.set_conversation_id(row[1].c_str());
-      turn.set_contact_id(row[2].c_str());
-      turn.set_state(v1::TURN_STATE_SEALED);
-      turn.set_route(call->route);
-      turn.add_texts(call->text);
-      if (!row[3].is_null()) {
-        *turn.mutable_claim_expire_time() = TimeFromMicros(row[3].as<std::int64_t>());
-        ReadHistory({row[4].c_str(), row[4].size()}, &turn);
-      }
-      if (!call->verdict->table_version().empty()) *turn.mutable_verdict() = *call->verdict;
-    }
-  };
-  Divide<AcceptCall>(calls, IsPlain, together, [&](AcceptCall& call) { AcceptOne(connection, call, claim); });
+bool IsPlain(const TurnCall& call) {
+  if (const auto* commit = std::get_if<CommitCall>(&call)) return commit->task_reason.empty();
+  const auto& accept = std::get<AcceptCall>(call);
+  return accept.route != v1::ROUTE_WHATSAPP && accept.fixed_kind.empty() && accept.name.empty();
 }
 
-void CommitReplies(DbConnection& connection, std::span<CommitCall* const> calls) {
-  const auto together = [&](std::vector<CommitCall*>& plain) {
-    ArrayText turns, ids, origins, sources, texts, traces;
-    for (const CommitCall* call : plain) {
-      turns.Add(call->turn_id);
-      ids.Add(call->commit_id);
-      origins.Add(ToText(call->origin));
-      sources.Add(call->source);
-      texts.Add(call->text);
-      traces.AddOrNull(call->trace_id);
-    }
-    const pqxx::result rows = ExecutePrepared(connection, kCommitMany, turns.Finish(), ids.Finish(), origins.Finish(),
-                                              sources.Finish(), texts.Finish(), traces.Finish());
-    for (const pqxx::row row : rows) {
-      CommitCall* const call = TakeOff(&plain, row[0].c_str(), &CommitCall::turn_id);
+void Fill(CommitCall* call, std::string_view status, std::string_view route) {
+  v1::CommitReplyResponse& response = call->response.emplace();
+  response.set_committed(true);
+  response.mutable_reply()->set_id(call->commit_id);
+  response.mutable_reply()->set_text(call->text);
+  response.mutable_reply()->set_origin(call->origin);
+  response.set_state(v1::TURN_STATE_ANSWERED);
+  response.set_status(StatusFromText(status));
+  response.set_route(RouteFromText(route));
+}
+
+// `contact_and_history`: the contact's id, then the history.
+void Fill(AcceptCall* call, const char* conversation_id, std::optional<std::int64_t> claim_until,
+          std::string_view contact_and_history) {
+  TurnOutcome& outcome = call->outcome = {};
+  outcome.status = v1::CONVERSATION_STATUS_ACTIVE;
+  v1::Turn& turn = outcome.turn;
+  turn.set_id(call->commit_id);
+  turn.set_conversation_id(conversation_id);
+  turn.set_contact_id(std::string(contact_and_history.substr(0, kUuidLength)));
+  turn.set_state(v1::TURN_STATE_SEALED);
+  turn.set_route(call->route);
+  turn.add_texts(call->text);
+  if (claim_until.has_value()) {
+    *turn.mutable_claim_expire_time() = TimeFromMicros(*claim_until);
+    ReadHistory(contact_and_history.substr(kUuidLength), &turn);
+  }
+  if (!call->verdict->table_version().empty()) *turn.mutable_verdict() = *call->verdict;
+}
+
+// The calls in one statement; takes those that it did off the lists.
+void RunTogether(DbConnection& connection, std::vector<TurnCall*>* commits, std::vector<TurnCall*>* accepts,
+                 std::chrono::milliseconds claim) {
+  ArrayText turns, replies, origins, sources, reply_texts, reply_traces;
+  for (const TurnCall* turn_call : *commits) {
+    const CommitCall* const call = &std::get<CommitCall>(*turn_call);
+    turns.Add(call->turn_id);
+    replies.Add(call->commit_id);
+    origins.Add(ToText(call->origin));
+    sources.Add(call->source);
+    reply_texts.Add(call->text);
+    reply_traces.AddOrNull(call->trace_id);
+  }
+  ArrayText ids, routes, numbers, phones, message_ids, texts, times, verdicts, families, limits, traces;
+  for (const TurnCall* turn_call : *accepts) {
+    const AcceptCall* const call = &std::get<AcceptCall>(*turn_call);
+    ids.Add(call->commit_id);
+    routes.Add(ToText(call->route));
+    numbers.Add(call->number_id);
+    phones.Add(call->phone);
+    message_ids.Add(call->message_id.empty() ? "gen:" + call->commit_id : call->message_id);
+    texts.Add(call->text);
+    times.AddOrNull(call->time);
+    verdicts.AddOrNull(VerdictToJson(*call->verdict));
+    families.AddOrNull(call->verdict->family());
+    limits.Add(std::to_string(call->history_limit));
+    traces.AddOrNull(call->trace_id);
+  }
+  const pqxx::result rows =
+      ExecutePrepared(connection, kTurnsMany, turns.Finish(), replies.Finish(), origins.Finish(), sources.Finish(),
+                      reply_texts.Finish(), reply_traces.Finish(), ids.Finish(), routes.Finish(), numbers.Finish(),
+                      phones.Finish(), message_ids.Finish(), texts.Finish(), times.Finish(), verdicts.Finish(),
+                      families.Finish(), limits.Finish(), traces.Finish(), Seconds(claim));
+  for (const pqxx::row row : rows) {
+    if (!row[1].is_null()) {
+      CommitCall* const call = TakeOff(commits, row[0].c_str(), &CommitCall::turn_id);
+      if (call != nullptr) Fill(call, row[1].c_str(), row[2].c_str());
+    } else {
+      AcceptCall* const call = TakeOff(accepts, row[0].c_str(), &AcceptCall::commit_id);
       if (call == nullptr) continue;
-      v1::CommitReplyResponse& response = call->response.emplace();
-      response.set_committed(true);
-      response.mutable_reply()->set_id(call->commit_id);
-      response.mutable_reply()->set_text(call->text);
-      response.mutable_reply()->set_origin(call->origin);
-      response.set_state(v1::TURN_STATE_ANSWERED);
-      response.set_status(StatusFromText(row[1].c_str()));
-      response.set_route(RouteFromText(row[2].c_str()));
+      const auto claim_until = row[4].is_null() ? std::nullopt : std::optional(row[4].as<std::int64_t>());
+      Fill(call, row[3].c_str(), claim_until, {row[5].c_str(), row[5].size()});
     }
-  };
-  Divide<CommitCall>(
-      calls, [](const CommitCall& call) { return call.task_reason.empty(); }, together,
-      [&](CommitCall& call) { CommitOne(connection, call); });
+  }
+}
+
+}  // namespace
+
+std::vector<TurnCall*> RunTurnCalls(DbConnection& connection, std::span<TurnCall* const> calls,
+                                    std::chrono::milliseconds claim) {
+  if (calls.size() == 1) {
+    if (auto* commit = std::get_if<CommitCall>(calls[0])) CommitOne(connection, *commit);
+    if (auto* accept = std::get_if<AcceptCall>(calls[0])) AcceptOne(connection, *accept, claim);
+    return {};
+  }
+  std::vector<TurnCall*> commits, accepts, undone;
+  for (TurnCall* call : calls) {
+    const bool is_accept = std::holds_alternative<AcceptCall>(*call);
+    (!IsPlain(*call) ? undone : is_accept ? accepts : commits).push_back(call);
+  }
+  if (commits.size() + accepts.size() > 1) RunTogether(connection, &commits, &accepts, claim);
+  undone.insert(undone.end(), commits.begin(), commits.end());
+  undone.insert(undone.end(), accepts.begin(), accepts.end());
+  return undone;
 }
 
 }  // namespace medidesk::store

@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "medidesk/store/v1/conversation.pb.h"
 #include "store/database.h"
@@ -28,9 +30,6 @@ struct AcceptCall {
   std::string trace_id;
 
   TurnOutcome outcome;
-
-  // One message of a conversation at a time: the second of two in one batch would not see the first.
-  const std::string& key() const { return phone; }
 };
 
 struct CommitCall {
@@ -41,17 +40,24 @@ struct CommitCall {
   std::string trace_id;
 
   std::optional<v1::CommitReplyResponse> response;  // nullopt: no such turn
-
-  const std::string& key() const { return turn_id; }
 };
 
-inline constexpr char kAcceptName[] = "accept";
-inline constexpr char kCommitReplyName[] = "commit_reply";
+using TurnCall = std::variant<AcceptCall, CommitCall>;
 
-// Plain calls go together in one statement; the others, and those which that statement left alone, one
-// by one after it. Each is its own transaction or shares one with its neighbours, never half of it. Throw what libpqxx
-// throws; safe to repeat.
-void AcceptMessages(DbConnection& connection, std::span<AcceptCall* const> calls, std::chrono::milliseconds claim);
-void CommitReplies(DbConnection& connection, std::span<CommitCall* const> calls);
+// Calls with equal keys may not share a statement: the second of two messages of a conversation would not see the
+// first.
+inline const std::string& KeyOf(const TurnCall& call) {
+  const auto* accept = std::get_if<AcceptCall>(&call);
+  return accept != nullptr ? accept->phone : std::get<CommitCall>(call).turn_id;
+}
+
+inline constexpr char kTurnsName[] = "turns";
+
+// One call does what it says. Of several, the plain ones go together in one statement and one transaction, replies
+// before messages; given back are the others, and those whose rows somebody has locked or which that
+// statement does not settle (new contacts, takeovers, duplicates). Throws what libpqxx throws; safe
+// to repeat.
+std::vector<TurnCall*> RunTurnCalls(DbConnection& connection, std::span<TurnCall* const> calls,
+                                    std::chrono::milliseconds claim);
 
 }  // namespace medidesk::store

@@ -35,13 +35,26 @@ class TurnCallsTest : public ::testing::Test {
     call.history_limit = 20;
     return call;
   }
-  void Accept(std::vector<AcceptCall*> calls) { AcceptMessages(*connection_, calls, 5s); }
+  // Runs the calls together, then one by one what was left undone, as the batcher does; gives the number of those.
+  template <class Call>
+  std::size_t Run(std::vector<Call*> calls) {
+    std::deque<TurnCall> all;
+    for (Call* call : calls) all.emplace_back(std::move(*call));
+    std::vector<TurnCall*> pointers;
+    for (TurnCall& call : all) pointers.push_back(&call);
+    const std::vector<TurnCall*> undone = RunTurnCalls(*connection_, pointers, 5s);
+    for (TurnCall* call : undone) RunTurnCalls(*connection_, std::vector{call}, 5s);
+    for (std::size_t i = 0; i < calls.size(); ++i) *calls[i] = std::get<Call>(std::move(all[i]));
+    return undone.size();
+  }
+  std::size_t Accept(std::vector<AcceptCall*> calls) { return Run(std::move(calls)); }
+  std::size_t Commit(std::vector<CommitCall*> calls) { return Run(std::move(calls)); }
   // A contact that has written and was answered.
   std::string Known(const std::string& phone) {
     AcceptCall call = Message(phone, "hello");
     Accept({&call});
     CommitCall reply = Reply(call, "welcome");
-    CommitReplies(*connection_, std::vector{&reply});
+    Commit({&reply});
     return call.outcome.turn.conversation_id();
   }
   static CommitCall Reply(const AcceptCall& accepted, const std::string& text) {
@@ -75,7 +88,7 @@ TEST_F(TurnCallsTest, AcceptsSeveralMessagesInOneTransaction) {
              three = Message("+15550100003", "NULL");
   two.trace_id = "0af7651916cd43dd8448eb211c80319c";
   three.time = "1764000000.250000000";
-  Accept({&one, &two, &three});
+  EXPECT_EQ(Accept({&one, &two, &three}), 0u);
 
   EXPECT_EQ(database_.Value("select content from messages where id = '" + one.commit_id + "'"), odd);
   EXPECT_EQ(database_.Value("select whatsapp_message_id from messages where id = '" + one.commit_id + "'"), "ID \"1\"");
@@ -115,8 +128,8 @@ TEST_F(TurnCallsTest, SaysOfSeveralWhatItSaysOfOne) {
   EXPECT_EQ(plain(second.outcome), plain(alone.outcome));
 
   CommitCall a = Reply(alone, "answer"), b = Reply(first, "answer"), c = Reply(second, "answer");
-  CommitReplies(*connection_, std::vector{&a});
-  CommitReplies(*connection_, std::vector{&b, &c});
+  Commit({&a});
+  EXPECT_EQ(Commit({&b, &c}), 0u);
   for (CommitCall* call : {&a, &b, &c}) {
     ASSERT_TRUE(call->response.has_value());
     EXPECT_EQ(call->response->reply().id(), call->commit_id);
@@ -148,7 +161,7 @@ TEST_F(TurnCallsTest, SendsEverythingElseTheLongWay) {
              duplicate = Message("+15550100003", "seen", "M1"), fresh = Message("+15550100009", "new"),
              named = Message("+15550100004", "named"), plain = Message("+15550100005", "plain");
   named.name = "Ann";
-  Accept({&taken, &blocked, &duplicate, &fresh, &named, &plain});
+  EXPECT_EQ(Accept({&taken, &blocked, &duplicate, &fresh, &named, &plain}), 5u);
   EXPECT_EQ(taken.outcome.turn.skip_reason(), v1::SKIP_REASON_TAKEOVER);
   EXPECT_EQ(blocked.outcome.turn.skip_reason(), v1::SKIP_REASON_BLOCKED);
   EXPECT_TRUE(duplicate.outcome.duplicate);
@@ -181,8 +194,8 @@ TEST_F(TurnCallsTest, GivesTheFirstOutcomeWhenABatchIsRepeated) {
   EXPECT_TRUE(one.outcome.turn.has_claim_expire_time()) << "the same caller keeps its claim";
   EXPECT_EQ(Count("messages where content in ('1', '2')"), 2);
   CommitCall a = Reply(one, "a"), b = Reply(two, "b");
-  CommitReplies(*connection_, std::vector{&a, &b});
-  CommitReplies(*connection_, std::vector{&a, &b});
+  Commit({&a, &b});
+  Commit({&a, &b});
   EXPECT_TRUE(a.response->committed());
   EXPECT_EQ(b.response->reply().text(), "b");
   EXPECT_EQ(Count("replies where source = 'test' and turn_id in ('" + one.commit_id + "', '" + two.commit_id + "')"),
@@ -201,7 +214,7 @@ TEST_F(TurnCallsTest, KeepsBackRepliesAfterATakeover) {
              unknown = Reply(two, "x");
   task.task_reason = "no_answer";
   unknown.turn_id = NewUuid();
-  CommitReplies(*connection_, std::vector{&late, &good, &task, &unknown});
+  EXPECT_EQ(Commit({&late, &good, &task, &unknown}), 3u);
   EXPECT_FALSE(late.response->committed());
   EXPECT_EQ(late.response->skip_reason(), v1::SKIP_REASON_TAKEOVER);
   EXPECT_TRUE(good.response->committed());
@@ -211,24 +224,32 @@ TEST_F(TurnCallsTest, KeepsBackRepliesAfterATakeover) {
   EXPECT_EQ(Count("messages where content = 'late'"), 0);
 }
 
-TEST_F(TurnCallsTest, DoesNotLetOneLockedConversationHoldTheOthers) {
+TEST_F(TurnCallsTest, CommitsRepliesBeforeItAcceptsMessages) {
+  Known("+15550100001");
+  AcceptCall question = Message("+15550100001", "one");
+  Accept({&question});
+  std::deque<TurnCall> calls;
+  calls.emplace_back(Message("+15550100001", "two"));
+  calls.emplace_back(Reply(question, "answer one"));
+  EXPECT_TRUE(RunTurnCalls(*connection_, std::vector{&calls[0], &calls[1]}, 5s).empty());
+  const v1::Turn& turn = std::get<AcceptCall>(calls[0]).outcome.turn;
+  EXPECT_TRUE(turn.has_claim_expire_time()) << "the earlier turn is answered";
+  ASSERT_EQ(turn.history_size(), 4);
+  EXPECT_EQ(turn.history(3).text(), "answer one");
+}
+
+TEST_F(TurnCallsTest, LeavesWhatSomebodyHasLocked) {
   const std::string locked = Known("+15550100001");
   Known("+15550100002");
   Known("+15550100003");
-  AcceptCall slow = Message("+15550100001", "slow"), one = Message("+15550100002", "quick"),
-             two = Message("+15550100003", "quick");
   pqxx::connection other(database_.url());
-  std::optional<pqxx::work> holder(std::in_place, other);
-  holder->exec("select 1 from conversations where id = '" + locked + "' for update");
-  auto batch = std::async(std::launch::async, [&] { Accept({&slow, &one, &two}); });
-  const auto deadline = std::chrono::steady_clock::now() + 8s;
-  while (Count("messages where content = 'quick'") < 2 && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(5ms);
-  EXPECT_EQ(Count("messages where content = 'quick'"), 2) << "while the lock is held";
-  EXPECT_EQ(Count("messages where content = 'slow'"), 0);
-  holder.reset();
-  batch.get();
-  EXPECT_TRUE(slow.outcome.turn.has_claim_expire_time());
+  pqxx::work holder(other);
+  holder.exec("select 1 from conversations where id = '" + locked + "' for update");
+  std::deque<TurnCall> calls;
+  std::vector<TurnCall*> pointers;
+  for (const char* phone : {"+15550100001", "+15550100002", "+15550100003"})
+    pointers.push_back(&calls.emplace_back(Message(phone, "hello")));
+  EXPECT_THAT(RunTurnCalls(*connection_, pointers, 5s), ElementsAre(&calls[0])) << "without waiting";
 }
 
 }  // namespace
