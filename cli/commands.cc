@@ -1,11 +1,15 @@
 #include "cli/certs_command.h"
 #include "cli/command.h"
+#include "cli/export_command.h"
+#include "cli/import_command.h"
 
 namespace medidesk::cli {
 
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
       &kCertsCommand,
+      &kExportCommand,
+      &kImportCommand,
   };
   return all;
 }

@@ -20,7 +20,7 @@ inline constexpr int kMaxDoctors = 5000;
 inline constexpr int kMaxFaqs = 5000;
 inline constexpr int kMaxVisitingHours = 200;
 inline constexpr std::size_t kMaxFactsBytes = (4u << 20) - (64u << 10);  // fits gRPC's default message limit
-inline constexpr std::size_t kMaxFileBytes = 4u << 20;
+inline constexpr std::size_t kMaxFileBytes = (4u << 20) - (4u << 10);    // and that with what surrounds it
 
 // One rule that is broken.
 struct FactProblem {

@@ -236,34 +236,35 @@ class Reader {
   std::vector<LineProblem> problems_;
 };
 
-absl::Status Listed(const std::vector<LineProblem>& problems, std::string_view file_name) {
+absl::Status Listed(const std::vector<LineProblem>& problems, std::string_view file_name, std::size_t most) {
   std::string text;
-  for (std::size_t i = 0; i < std::min(problems.size(), kMaxListedProblems); ++i) {
+  for (std::size_t i = 0; i < std::min(problems.size(), most); ++i) {
     const LineProblem& problem = problems[i];
     if (!text.empty()) text += '\n';
     text += problem.path.empty() ? fmt::format("{}:{}: {}", file_name, problem.line, problem.text)
                                  : fmt::format("{}:{}: {}: {}", file_name, problem.line, problem.path, problem.text);
   }
-  if (problems.size() > kMaxListedProblems) {
-    text += fmt::format("\n{}: {} more problems; mend these and try again", file_name,
-                        problems.size() - kMaxListedProblems);
+  if (problems.size() > most) {
+    text += fmt::format("\n{}: {} more problems; mend these and try again", file_name, problems.size() - most);
   }
   return Error(absl::StatusCode::kInvalidArgument, text);
 }
 
 }  // namespace
 
-absl::StatusOr<Facts> ParseHospitalFile(std::string_view content, std::string_view file_name) {
+absl::StatusOr<Facts> ParseHospitalFile(std::string_view content, std::string_view file_name,
+                                        std::size_t most_problems) {
   const auto tree = ReadYaml(content);
   if (const auto* problem = std::get_if<YamlProblem>(&tree)) {
-    return Listed({{problem->line, "", problem->text}}, file_name);
+    return Listed({{problem->line, "", problem->text}}, file_name, most_problems);
   }
   Facts facts;
   Reader reader;
   reader.ReadMap(std::get<YamlNode>(tree), "", &facts);
   TrimTexts(&facts);  // sorting waits: a problem names the row's place in the file
   reader.AddProblems(CheckFacts(facts));
-  if (const auto problems = std::move(reader).Take(); !problems.empty()) return Listed(problems, file_name);
+  if (const auto problems = std::move(reader).Take(); !problems.empty())
+    return Listed(problems, file_name, most_problems);
   NormalizeFacts(&facts);
   return facts;
 }

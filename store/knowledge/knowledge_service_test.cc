@@ -191,6 +191,12 @@ TEST_F(KnowledgeServiceTest, TellsWhatAnImportWouldChange) {
   EXPECT_EQ(count.removed(), 1);
   EXPECT_EQ(count.changed(), 0);
   EXPECT_EQ(count.unchanged(), FactsNow().faqs_size() - 1);
+  ASSERT_EQ(planned->differences_size(), 3);
+  ASSERT_EQ(planned->differences(0).fields_size(), 1);
+  EXPECT_EQ(planned->differences(0).fields(0).field(), "aliases");
+  EXPECT_THAT(planned->differences(0).fields(0).before(), StartsWith("heart\n"));
+  EXPECT_THAT(planned->differences(0).fields(0).after(), StartsWith("the heart\n"));
+  EXPECT_EQ(planned->differences(2).action(), v1::KNOWLEDGE_ACTION_DELETED);
 
   const auto done = Import(file);
   ASSERT_TRUE(done.ok()) << Text(done.status());
@@ -227,7 +233,7 @@ TEST_F(KnowledgeServiceTest, RefusesAFileWithMistakesAsAWhole) {
   EXPECT_THAT(std::string(Text(refused.status())), HasSubstr("a dry run lists them"));
   const auto planned = Import(file, /*dry_run=*/true);
   ASSERT_TRUE(planned.ok()) << Text(planned.status());
-  EXPECT_THAT(planned->problems(), SizeIs(21));
+  EXPECT_THAT(planned->problems(), SizeIs(30)) << "a check that was asked for lists them all";
   EXPECT_EQ(planned->counts_size(), 0);
   EXPECT_EQ(FactsNow().revision(), 1);
 }
@@ -370,6 +376,13 @@ TEST_F(KnowledgeServiceTest, RecordsWhoChangedWhat) {
   EXPECT_EQ(history.changes(1).actor().kind(), v1::ACTOR_KIND_OPERATOR);
   EXPECT_EQ(history.changes(1).before(), "");
 
+  // The hospital's settings have no key of their own and are asked for by kind.
+  request.Clear();
+  request.set_kind(v1::KNOWLEDGE_KIND_HOSPITAL);
+  const auto settings = Must(&KnowledgeService::ListKnowledgeChanges, request);
+  ASSERT_EQ(settings.changes_size(), 1);
+  EXPECT_THAT(settings.changes(0).after(), HasSubstr("Sunrise Hospital"));
+
   request.Clear();
   request.set_page_size(50);
   std::size_t count = 0;
@@ -379,6 +392,14 @@ TEST_F(KnowledgeServiceTest, RecordsWhoChangedWhat) {
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty() && count < 10'000);
   EXPECT_EQ(count, database_.Value<std::size_t>("select count(*) from medidesk.knowledge_changes"));
+}
+
+TEST_F(KnowledgeServiceTest, NeverRewritesItsHistory) {
+  ImportSample();
+  for (const char* sql : {"update medidesk.knowledge_changes set actor_id = 'x'",
+                          "delete from medidesk.knowledge_changes", "truncate medidesk.knowledge_changes"}) {
+    EXPECT_THROW(database_.Sql(sql), pqxx::insufficient_privilege) << sql;
+  }
 }
 
 TEST_F(KnowledgeServiceTest, AnswersUnchangedToACallerWhoIsUpToDate) {

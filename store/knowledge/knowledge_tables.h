@@ -12,15 +12,9 @@
 #include "base/status.h"
 #include "store/database.h"
 #include "store/knowledge/facts.h"
+#include "store/knowledge/row_change.h"
 
 namespace medidesk::store {
-
-// What happened to one row.
-struct RowChange {
-  v1::KnowledgeKind kind = v1::KNOWLEDGE_KIND_UNSPECIFIED;
-  std::string key;  // empty for the hospital's settings
-  v1::KnowledgeAction action = v1::KNOWLEDGE_ACTION_UNSPECIFIED;
-};
 
 struct FactsChange {
   // What makes the new facts from the stored ones; may replace `facts` as a whole. An error leaves the

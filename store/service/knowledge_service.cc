@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/uuid.h"
+#include "store/knowledge/facts_difference.h"
 #include "store/knowledge/hospital_file.h"
 
 namespace medidesk::store {
@@ -296,12 +298,13 @@ asio::awaitable<absl::StatusOr<v1::KnowledgeServiceImportResponse>> KnowledgeSer
   const std::string file_name = request.file_name().empty() ? "hospital.yaml" : request.file_name();
 
   bool mistakes = false;  // in the file; the edit runs on a pool thread, where reading a large file holds nobody up
+  Facts before;
   KnowledgeRepository::Change change;
   change.edit = [&](Facts* facts) {
-    auto parsed = ParseHospitalFile(request.content(), file_name);
+    auto parsed = ParseHospitalFile(request.content(), file_name, request.dry_run() ? kAllProblems : kFewProblems);
     mistakes = !parsed.ok();
     if (mistakes) return parsed.status();
-    *facts = *std::move(parsed);
+    before = std::exchange(*facts, *std::move(parsed));
     return absl::OkStatus();
   };
   change.actor = request.actor();
@@ -313,6 +316,7 @@ asio::awaitable<absl::StatusOr<v1::KnowledgeServiceImportResponse>> KnowledgeSer
   if (!outcome.ok() && !request.dry_run()) co_return CutErrors(outcome.status());
   if (outcome.ok()) {
     Describe(*outcome, &response);
+    DescribeDifferences(before, *outcome->facts, outcome->changes, &response);
     co_return response;
   }
   MD_ASSIGN_OR_CO_RETURN(const std::int64_t revision,
