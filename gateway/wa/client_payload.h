@@ -33,7 +33,7 @@ enum class DevicePlatform { kChrome = 1, kDesktop = 7 };
 char PlatformId(DevicePlatform platform);
 
 struct ClientProfile {
-  ClientVersion version;
+  ClientVersion version = {};
   std::string device_name = "MediDesk";  // what the phone's list of linked devices shows; 1 to 50 characters
   ClientVersion device_version{0, 1, 0};
   DevicePlatform platform = DevicePlatform::kChrome;

@@ -48,13 +48,11 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
-// What one commit changes, all of it or nothing. A put replaces; deleting what is not there is no error.
+// What one commit changes, all of it or nothing, in this order. A put replaces; deleting what is not there is no error.
 struct RecordChanges {
-  std::vector<Record> puts;
-  std::vector<RecordName> deletes;
-
-  bool empty() const { return puts.empty() && deletes.empty(); }
-  std::size_t size() const { return puts.size() + deletes.size(); }
+  std::vector<RecordKind> wipes = {};  // every record of these kinds
+  std::vector<RecordName> deletes = {};
+  std::vector<Record> puts = {};
 };
 
 }  // namespace medidesk::gateway::wa

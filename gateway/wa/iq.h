@@ -77,6 +77,7 @@ class IqTracker {
   // Ends everything, e.g. with UNAVAILABLE when the connection is gone.
   void FailAll(const absl::Status& status);
 
+  std::size_t pending() const { return pending_.size(); }
   // When OnTime has something to do; nullopt while nothing waits.
   std::optional<Time> next_deadline() const;
   // For stanzas of other kinds that want an id of this connection.
