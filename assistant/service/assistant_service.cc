@@ -44,6 +44,11 @@ absl::Status CheckTurnCaller(const rpc::Call& call) {
 
 }  // namespace
 
+AssistantService::AssistantService(rpc::Dispatcher& dispatcher, const rpc::Channel& store, const safety::Gate& gate,
+                                   const safety::Texts& texts, const FactCache& facts, ContextOptions context)
+    : dispatcher_(dispatcher), conversations_(store), gate_(gate), texts_(texts), facts_(facts), context_(context) {}
+AssistantService::~AssistantService() = default;
+
 asio::awaitable<absl::StatusOr<v1::ReplyResponse>> AssistantService::Reply(const rpc::Call& call,
                                                                            const v1::ReplyRequest& request) {
   if (request.has_inbound()) {

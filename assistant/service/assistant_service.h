@@ -10,9 +10,10 @@ namespace medidesk::assistant {
 
 class AssistantService final : public v1::AssistantService::CallbackService {
  public:
+  // Out of line, like the destructor: gRPC's machinery is compiled once, not wherever this header is read.
   AssistantService(rpc::Dispatcher& dispatcher, const rpc::Channel& store, const safety::Gate& gate,
-                   const safety::Texts& texts, const FactCache& facts, ContextOptions context)
-      : dispatcher_(dispatcher), conversations_(store), gate_(gate), texts_(texts), facts_(facts), context_(context) {}
+                   const safety::Texts& texts, const FactCache& facts, ContextOptions context);
+  ~AssistantService() override;
 
   // Before the server starts.
   void SetFlow(TurnFlow* flow) { flow_ = flow; }

@@ -16,14 +16,12 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -31,7 +29,6 @@
 
 #include "base/rpc/dispatcher.h"
 #include "base/rpc/error_details.h"
-#include "base/rpc/local.h"
 
 namespace medidesk::rpc {
 
@@ -50,80 +47,42 @@ class StreamWriter {
 
 namespace internal {
 
-inline const absl::Status& StatusOf(const absl::Status& status) { return status; }
-template <class T>
-const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
-  return result.status();
-}
+// A handler whose answer has been set aside.
+using Work = std::function<asio::awaitable<absl::Status>(const Call&)>;
 
-// `finish(status, result)` is called once, on the strand, when the handler has ended.
-template <class Result, class Handler, class Finish>
+// One call from its start on the strand to `finish`, which is called once, on the strand, when the handler has
+// ended. The one place where handlers are spawned: a method costs the compiler a small coroutine, not
+// an event loop's machinery.
 class HandlerRun final : public RunningCall {
  public:
-  HandlerRun(Dispatcher& dispatcher, MethodMetrics& metrics, Call call, CallKind kind, Handler handler, Finish finish)
-      : RunningCall(dispatcher, metrics, std::move(call), kind),
-        handler_(std::move(handler)),
-        finish_(std::move(finish)) {}
+  using Finish = std::function<void(const absl::Status&)>;
+  HandlerRun(Dispatcher& dispatcher, MethodMetrics& metrics, Call call, CallKind kind, Work work, Finish finish)
+      : RunningCall(dispatcher, metrics, std::move(call), kind), work_(std::move(work)), finish_(std::move(finish)) {}
 
   void set_on_cancel(std::function<void(const absl::Status&)> on_cancel) { on_cancel_ = std::move(on_cancel); }
-
-  void Start(bool watch_deadline) {
-    asio::dispatch(strand(), [self = std::static_pointer_cast<HandlerRun>(shared_from_this()), watch_deadline] {
-      if (watch_deadline) self->WatchDeadline();
-      self->Spawn();
-    });
-  }
+  void Start(bool watch_deadline);
 
  private:
-  void Spawn() {
-    auto self = std::static_pointer_cast<HandlerRun>(shared_from_this());
-    // The handler may have been cancelled before it began.
-    if (cancelled())
-      return Ended(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)),
-                   Error(absl::StatusCode::kCancelled, ""));
-    try {
-      const CallGuard* const guard = Guard();
-      asio::co_spawn(strand(), guard == nullptr ? handler_(call()) : Guarded(*guard),
-                     asio::bind_cancellation_slot(slot(), [self](std::exception_ptr error, Result result) {
-                       self->Ended(std::move(error), std::move(result));
-                     }));
-    } catch (...) {
-      Ended(std::current_exception(), Error(absl::StatusCode::kInternal, ""));
-    }
-  }
+  void Spawn();
+  asio::awaitable<absl::Status> Guarded(const CallGuard& guard);
+  void Ended(std::exception_ptr error, absl::Status status) { finish_(End(std::move(error), std::move(status))); }
 
-  asio::awaitable<Result> Guarded(const CallGuard& guard) {
-    const absl::Status refused = co_await Authorize(guard);
-    if (!refused.ok()) co_return Result(refused);
-    co_return co_await handler_(call());
-  }
-
-  void Ended(std::exception_ptr error, Result result) {
-    const absl::Status status = End(std::move(error), StatusOf(result));
-    finish_(status, std::move(result));
-  }
-
-  Handler handler_;
-  Finish finish_;
+  const Work work_;
+  const Finish finish_;
 };
 
-template <class Result, class Handler, class Finish>
-auto MakeRun(Dispatcher& dispatcher, MethodMetrics& metrics, Call call, CallKind kind, Handler handler, Finish finish) {
-  return std::make_shared<HandlerRun<Result, Handler, Finish>>(dispatcher, metrics, std::move(call), kind,
-                                                               std::move(handler), std::move(finish));
+// `deliver` hands the answer over; called at most once, when the call has ended well.
+grpc::ServerUnaryReactor* StartUnary(grpc::CallbackServerContext* context, Dispatcher& dispatcher, const char* method,
+                                     Work work, std::function<void()> deliver);
+
+template <class Response>
+asio::awaitable<absl::Status> SetAside(asio::awaitable<absl::StatusOr<Response>> handler,
+                                       std::shared_ptr<Response> answer) {
+  absl::StatusOr<Response> result = co_await std::move(handler);
+  if (!result.ok()) co_return result.status();
+  *answer = *std::move(result);
+  co_return absl::OkStatus();
 }
-
-class UnaryReactor final : public grpc::ServerUnaryReactor {
- public:
-  // Set before the reactor is given to gRPC.
-  std::shared_ptr<RunningCall> running;
-
- private:
-  void OnCancel() override {
-    if (running) running->Cancel(absl::StatusCode::kCancelled);
-  }
-  void OnDone() override { delete this; }
-};
 
 // gRPC calls OnWriteDone, OnCancel and OnDone from threads of its own. Finish is called on the
 // strand, after the handler and so after its last write; OnDone comes after everything else.
@@ -190,42 +149,12 @@ class StreamReactor final : public grpc::ServerWriteReactor<Response>, public St
 template <class Response, class Handler>
 grpc::ServerUnaryReactor* ServeUnary(grpc::CallbackServerContext* context, Dispatcher& dispatcher, const char* method,
                                      Response* response, Handler handler) {
-  using Result = absl::StatusOr<Response>;
-  MethodMetrics& metrics = dispatcher.Metrics(method);
-  LocalContext* const local = LocalContext::From(context);
-  auto* const reactor = local == nullptr ? new internal::UnaryReactor : nullptr;  // freed in OnDone
-  if (local != nullptr) local->answered = true;
-
-  if (const absl::Status admitted = dispatcher.Admit(CallKind::kUnary); !admitted.ok()) {
-    dispatcher.Count(metrics, admitted.code());
-    local != nullptr ? local->Finish(admitted) : reactor->Finish(ToGrpc(admitted));
-    return reactor;
-  }
-  if (local != nullptr) {
-    Call call = std::move(local->call);
-    dispatcher.SetDefaultDeadline(call, metrics);
-    auto run = internal::MakeRun<Result>(
-        dispatcher, metrics, std::move(call), CallKind::kUnary, std::move(handler),
-        [local, owner = local->self.lock(), response](const absl::Status& status, Result result) {
-          if (status.ok()) *response = *std::move(result);
-          local->Finish(status);
-        });
-    // As over the wire, the caller does not wait for a handler that it has given up.
-    run->set_on_cancel([local](const absl::Status& status) { local->Finish(status); });
-    local->running = run;
-    run->Start(/*watch_deadline=*/true);
-    return nullptr;
-  }
-  Call call = ReadCall(*context);
-  const bool watch_deadline = dispatcher.SetDefaultDeadline(call, metrics);  // gRPC watches the others
-  auto run = internal::MakeRun<Result>(dispatcher, metrics, std::move(call), CallKind::kUnary, std::move(handler),
-                                       [reactor, response](const absl::Status& status, Result result) {
-                                         if (status.ok()) *response = *std::move(result);
-                                         reactor->Finish(ToGrpc(status));
-                                       });
-  reactor->running = run;
-  run->Start(watch_deadline);
-  return reactor;
+  // Not into *response: a caller that has given up no longer has it when the handler ends.
+  auto answer = std::make_shared<Response>();
+  return internal::StartUnary(
+      context, dispatcher, method,
+      [handler = std::move(handler), answer](const Call& call) { return internal::SetAside(handler(call), answer); },
+      [response, answer] { *response = std::move(*answer); });
 }
 
 // Answers a call with a stream. `handler` is called as
@@ -243,12 +172,12 @@ grpc::ServerWriteReactor<Response>* ServeStream(grpc::CallbackServerContext* con
     reactor->Finish(ToGrpc(admitted));
     return reactor;
   }
-  auto run = internal::MakeRun<absl::Status>(
+  auto run = std::make_shared<internal::HandlerRun>(
       dispatcher, metrics, ReadCall(*context), kind,
-      [reactor, handler = std::move(handler)](const Call& call) mutable {
+      [reactor, handler = std::move(handler)](const Call& call) {
         return handler(call, static_cast<StreamWriter<Response>&>(*reactor));
       },
-      [reactor](const absl::Status& status, const absl::Status&) { reactor->Finish(ToGrpc(status)); });
+      [reactor](const absl::Status& status) { reactor->Finish(ToGrpc(status)); });
   reactor->running = run;
   run->Start(/*watch_deadline=*/false);
   return reactor;

@@ -54,6 +54,11 @@ asio::awaitable<void> Pause(std::chrono::milliseconds time) {
 
 }  // namespace
 
+ConversationService::ConversationService(rpc::Dispatcher& dispatcher, ConversationRepository& repository,
+                                         Options options)
+    : dispatcher_(dispatcher), repository_(repository), options_(options) {}
+ConversationService::~ConversationService() = default;
+
 asio::awaitable<absl::StatusOr<v1::AcceptResponse>> ConversationService::Accept(const rpc::Call& call,
                                                                                 const v1::AcceptRequest& request) {
   MD_CO_RETURN_IF_ERROR(CheckId("commit_id", request.commit_id()));

@@ -16,8 +16,9 @@ class ConversationService final : public v1::ConversationService::CallbackServic
     std::chrono::milliseconds claim_poll{40};    // how often a waiting GetTurn looks again
     std::chrono::milliseconds outbox_poll{500};  // how often an outbox stream looks again
   };
-  ConversationService(rpc::Dispatcher& dispatcher, ConversationRepository& repository, Options options)
-      : dispatcher_(dispatcher), repository_(repository), options_(options) {}
+  // Out of line, like the destructor: gRPC's machinery is compiled once, not wherever this header is read.
+  ConversationService(rpc::Dispatcher& dispatcher, ConversationRepository& repository, Options options);
+  ~ConversationService() override;
 
   // The handlers, free of gRPC; tests call them.
   asio::awaitable<absl::StatusOr<v1::AcceptResponse>> Accept(const rpc::Call& call, const v1::AcceptRequest& request);

@@ -261,6 +261,10 @@ void Describe(const KnowledgeRepository::Outcome& outcome, v1::KnowledgeServiceI
 
 }  // namespace
 
+KnowledgeService::KnowledgeService(rpc::Dispatcher& dispatcher, KnowledgeRepository& repository, Options options)
+    : dispatcher_(dispatcher), repository_(repository), options_(options) {}
+KnowledgeService::~KnowledgeService() = default;
+
 asio::awaitable<absl::StatusOr<v1::GetFactsResponse>> KnowledgeService::GetFacts(const rpc::Call& call,
                                                                                  const v1::GetFactsRequest& request) {
   MD_ASSIGN_OR_CO_RETURN(const auto facts, co_await repository_.Get(DeadlineOf(call)));

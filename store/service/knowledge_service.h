@@ -16,8 +16,9 @@ class KnowledgeService final : public v1::KnowledgeService::CallbackService {
     // How often a watcher looks; another process's change is told within twice that, our own within once.
     std::chrono::milliseconds watch_poll{250};
   };
-  KnowledgeService(rpc::Dispatcher& dispatcher, KnowledgeRepository& repository, Options options)
-      : dispatcher_(dispatcher), repository_(repository), options_(options) {}
+  // Out of line, like the destructor: gRPC's machinery is compiled once, not wherever this header is read.
+  KnowledgeService(rpc::Dispatcher& dispatcher, KnowledgeRepository& repository, Options options);
+  ~KnowledgeService() override;
 
 // A handler free of gRPC, for tests, and its override.
 #define MD_HANDLER(Name, Message)                                                                           \
