@@ -1,0 +1,89 @@
+// A linked device played by the real Baileys, with its keys in memory. It does not reconnect by itself: a test says when.
+import makeWASocket, { Browsers, initAuthCreds, WA_CERT_DETAILS } from 'baileys';
+
+import { until } from './simulator.mjs';
+
+// What Baileys logs goes nowhere, or to stderr with BAILEYS_LOG=1.
+const print = process.env.BAILEYS_LOG ? (...args) => console.error(...args) : () => {};
+const logger = { level: 'trace', child: () => logger, trace: print, debug: print, info: print, warn: print, error: print };
+
+function memoryKeys() {
+  const kinds = new Map();
+  const kind = (name) => kinds.get(name) ?? kinds.set(name, new Map()).get(name);
+  return {
+    get: async (name, ids) => Object.fromEntries(ids.map((id) => [id, kind(name).get(id)]).filter(([, value]) => value)),
+    set: async (data) => {
+      for (const [name, entries] of Object.entries(data)) {
+        for (const [id, value] of Object.entries(entries)) {
+          if (value) kind(name).set(id, value);
+          else kind(name).delete(id);
+        }
+      }
+    },
+  };
+}
+
+export class BaileysClient {
+  constructor(sim, options = {}) {
+    this.sim = sim;
+    this.options = options;
+    this.creds = initAuthCreds();
+    this.keys = memoryKeys();
+    WA_CERT_DETAILS.PUBLIC_KEY = sim.rootKey;
+  }
+
+  // A new connection with the keys it has. `updates`: what it told, in order.
+  connect() {
+    this.updates = [];
+    const updates = this.updates;
+    this.socket = makeWASocket({
+      auth: { creds: this.creds, keys: this.keys },
+      waWebSocketUrl: this.sim.url,
+      logger,
+      browser: Browsers.macOS('Chrome'),
+      syncFullHistory: false,
+      shouldSyncHistoryMessage: () => false,
+      ...this.options,
+    });
+    this.socket.ev.on('creds.update', (update) => Object.assign(this.creds, update));
+    this.socket.ev.on('connection.update', (update) => updates.push(update));
+  }
+
+  update = (what, look) => until(what, () => this.updates.find(look));
+  qr = async () => (await this.update('a QR', (update) => update.qr)).qr;
+  opened = () => this.update('the connection to open', (update) => update.connection === 'open');
+
+  // The status code of the end; Baileys' own where the server gave none.
+  async ended() {
+    const update = await this.update('the connection to end', (entry) => entry.connection === 'close');
+    return update.lastDisconnect?.error?.output?.statusCode;
+  }
+
+  async linkByQr(phone) {
+    this.connect();
+    await this.sim.post('/scan', { phone, qr: await this.qr() });
+    await this.update('the link', (update) => update.isNewLogin);
+    return this.ended();
+  }
+
+  // Linked, restarted and open.
+  async start(phone) {
+    await this.linkByQr(phone);
+    this.connect();
+    await this.opened();
+    return this;
+  }
+
+  // Connects until it opens, as an application does.
+  async reconnect() {
+    await until('a new login', async () => {
+      this.connect();
+      await this.update('an outcome', (update) => update.connection === 'open' || update.connection === 'close');
+      return this.updates.some((update) => update.connection === 'open');
+    });
+  }
+
+  stop() {
+    this.socket?.end(undefined);
+  }
+}
