@@ -27,7 +27,7 @@ class Maintenance {
     Phi<std::string> url;          // as the pool's
     Phi<std::string> migrate_url;  // a login that may create tables
     std::string role = "medidesk_service";
-    std::chrono::milliseconds seal{1000};     // between audit seals
+    std::chrono::milliseconds seal{250};      // between audit seals: small ones hold nobody up
     std::chrono::milliseconds sweep{10'000};  // between looks for unanswered turns
     std::chrono::milliseconds gauges{15'000};
     // Called once when the schema is there, again after a failure. May be empty.

@@ -120,6 +120,11 @@ begin
   select u.turn, 'active'::text, u.route from u;
 end $$;
 
+-- The sealer asks for the latest transactions' rows several times a second. The BRIN index knew nothing younger than the
+-- last vacuum, and the planner went through the primary key: a cost that grew with the log.
+drop index if exists public.audit_log_xid;
+create index if not exists audit_log_transactions on public.audit_log (xid);
+
 -- The latest messages in the index's order, never all of a conversation's.
 alter function medidesk.history(uuid, uuid, bigint, int) set enable_bitmapscan = off;
 
