@@ -1,5 +1,10 @@
 // The real Baileys against the simulator: what it accepts from the simulator is what it would accept from WhatsApp.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { BaileysClient } from './baileys_client.mjs';
@@ -104,6 +109,29 @@ describe('linking', () => {
       assert.deepEqual(await sim.devices(phone), []);
     });
   }
+
+  test('over TLS, under a certificate of the test', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'whatsapp-sim-'));
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(folder, name));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+      '-subj', '/CN=whatsapp-sim', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'pipe' });
+    const secure = await Simulator.start(`--tls_cert=${cert}`, `--tls_key=${key}`);
+    try {
+      assert.match(secure.url, /^wss:/);
+      const phone = await secure.phone();
+      const stranger = new BaileysClient(secure);
+      stranger.connect();
+      await stranger.ended();
+      const baileys = new BaileysClient(secure, { agent: new https.Agent({ ca: readFileSync(cert) }) });
+      clients.push(baileys);
+      await baileys.start(phone);
+      assert.equal((await secure.devices(phone))[0].active, true);
+      baileys.stop();
+    } finally {
+      assert.equal(await secure.stop(), 0);
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   test('refs that run out end the connection', async () => {
     await sim.post('/settings', { first_ref_ms: 300, next_ref_ms: 100, refs: 2 });

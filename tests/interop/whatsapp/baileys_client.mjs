@@ -29,11 +29,11 @@ export class BaileysClient {
     this.options = options;
     this.creds = initAuthCreds();
     this.keys = memoryKeys();
-    WA_CERT_DETAILS.PUBLIC_KEY = sim.rootKey;
   }
 
   // A new connection with the keys it has. `updates`: what it told, in order.
   connect() {
+    WA_CERT_DETAILS.PUBLIC_KEY = this.sim.rootKey;
     this.updates = [];
     const updates = this.updates;
     this.socket = makeWASocket({
