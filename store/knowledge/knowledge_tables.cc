@@ -37,12 +37,18 @@ constexpr Query kRecord = {
     "from jsonb_to_recordset($5::jsonb) as c (kind text, key text, action text, before jsonb, after jsonb)"};
 constexpr Query kWasCommitted = {"knowledge_was_committed",
                                  "select 1 from medidesk.knowledge_changes where commit_id = $1::uuid limit 1"};
-constexpr Query kChanges = {
-    "knowledge_changes",
-    "select id, revision, (extract(epoch from change_time) * 1000000)::bigint, actor_kind, actor_id, kind, key, "
-    "action, "
-    "before::text, after::text from medidesk.knowledge_changes "
-    "where id < $1::bigint and ($2 = '' or kind = $2) and ($3 = '' or key = $3) order by id desc limit $4::int"};
+// One statement for each set of filters: with `$2 = '' or kind = $2` no index would serve any of them.
+#define MD_CHANGES(name, where)                                                                                       \
+  {                                                                                                                   \
+    "knowledge_changes" name,                                                                                         \
+        "select id, revision, (extract(epoch from change_time) * 1000000)::bigint, actor_kind, actor_id, kind, key, " \
+        "action, before::text, after::text from medidesk.knowledge_changes where id < $1::bigint" where               \
+        " order by id desc limit $2::int"                                                                             \
+  }
+constexpr Query kChanges = MD_CHANGES("", "");
+constexpr Query kChangesOfKind = MD_CHANGES("_of_kind", " and kind = $3");
+constexpr Query kChangesOfRow = MD_CHANGES("_of_row", " and kind = $3 and key = $4");
+#undef MD_CHANGES
 
 constexpr Query kDeleteHospital = {"knowledge_delete_hospital", "delete from public.hospital_settings"};
 constexpr Query kInsertHospital = {
@@ -277,8 +283,12 @@ std::vector<v1::KnowledgeChange> ListChanges(DbConnection& connection, const Cha
   pqxx::nontransaction session(connection);
   const std::int64_t before = filter.before_id == 0 ? INT64_MAX : filter.before_id;
   const std::string kind = filter.kind == v1::KNOWLEDGE_KIND_UNSPECIFIED ? "" : v1::KnowledgeKind_Name(filter.kind);
+  const pqxx::result rows = kind.empty() ? Execute(session, connection, kChanges, before, filter.limit)
+                            : filter.key.empty()
+                                ? Execute(session, connection, kChangesOfKind, before, filter.limit, kind)
+                                : Execute(session, connection, kChangesOfRow, before, filter.limit, kind, filter.key);
   std::vector<v1::KnowledgeChange> changes;
-  for (const auto& row : Execute(session, connection, kChanges, before, kind, filter.key, filter.limit)) {
+  for (const auto& row : rows) {
     v1::KnowledgeChange& change = changes.emplace_back();
     change.set_id(row[0].as<std::int64_t>());
     change.set_revision(row[1].as<std::int64_t>());
