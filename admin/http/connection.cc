@@ -6,6 +6,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <fmt/format.h>
 
 #include <array>
 #include <ctime>
@@ -42,7 +43,7 @@ class InFlight {
 };
 
 template <class Stream>
-class Connection final : public ConnectionBase {
+class Connection final : public ConnectionBase, private BodyWriter {
  public:
   static constexpr bool kTls = std::is_same_v<Stream, TlsStream>;
 
@@ -157,6 +158,9 @@ class Connection final : public ConnectionBase {
         response_.Add("allow", std::string(match.allow));
       }
     }
+    if (response_.stream != nullptr && !reader_.takes_chunks()) {
+      response_ = ErrorResponse(request, 505, "NEEDS_HTTP_1_1", "This answer is a stream; ask with HTTP/1.1.");
+    }
     if (core_->options.on_response) core_->options.on_response(request, response_);
     if (core_->options.on_answered) {
       core_->options.on_answered({route, response_.status, Clock::now() - request.received, overload});
@@ -182,6 +186,7 @@ class Connection final : public ConnectionBase {
     SetDeadline(core_->options.write_timeout);
     const bool head_only = reader_.request().method == "HEAD";
     output_.clear();
+    if (response_.stream != nullptr) co_return co_await WriteStream(head_only);
     AppendHead(output_, response_, reader_.request().id, !response_.close, std::time(nullptr));
     if (!head_only && response_.body.size() <= kJoinedBody) {
       output_ += response_.body;
@@ -192,6 +197,40 @@ class Connection final : public ConnectionBase {
     if (!head_only) buffers[1] = asio::buffer(response_.body);
     const auto [error, size] = co_await asio::async_write(stream_, buffers, kTuple);
     if (output_.capacity() > kKeptOutput) std::string().swap(output_);
+    co_return !error;
+  }
+
+  // Sends the head, then what response_.stream writes. RFC 9112 section 7.1: chunks, and an empty one at
+  // the end that says that the body is whole. False when it is not.
+  asio::awaitable<bool> WriteStream(bool head_only) {
+    // A stream keeps a place until it has ended; it had one already, so it is not refused here.
+    const InFlight place(core_->in_flight, core_->options.max_in_flight);
+    AppendHead(output_, response_, reader_.request().id, !response_.close, std::time(nullptr));
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(output_), kTuple);
+    if (error) co_return false;
+    if (head_only) co_return true;
+    bool whole = false;
+    try {
+      ClearDeadline();
+      whole = co_await response_.stream(*this);
+    } catch (const std::exception&) {  // its text may quote anything
+      log::Error("http_stream_threw", {{"request", log::Public(reader_.request().id)}});
+    }
+    if (!whole) co_return false;
+    SetDeadline(core_->options.write_timeout);
+    static constexpr std::string_view kEnd = "0\r\n\r\n";
+    const auto [failed, written] = co_await asio::async_write(stream_, asio::buffer(kEnd), kTuple);
+    co_return !failed;
+  }
+
+  asio::awaitable<bool> Write(std::string_view bytes) override {
+    if (bytes.empty()) co_return true;  // an empty chunk would end the body
+    SetDeadline(core_->options.write_timeout);
+    chunk_size_ = fmt::format("{:x}\r\n", bytes.size());
+    const std::array<asio::const_buffer, 3> buffers = {asio::buffer(chunk_size_), asio::buffer(bytes),
+                                                       asio::buffer("\r\n", 2)};
+    const auto [error, size] = co_await asio::async_write(stream_, buffers, kTuple);
+    ClearDeadline();
     co_return !error;
   }
 
@@ -217,6 +256,7 @@ class Connection final : public ConnectionBase {
   RequestReader::Event event_ = RequestReader::Event::kNeedMore;
   Response response_;
   std::string output_;
+  std::string chunk_size_;
 };
 
 template <class Stream>

@@ -26,6 +26,7 @@ struct Request {
   std::string target;  // origin form, "/path?query", percent-encoding kept; "*" for OPTIONS
   std::vector<Header> headers;
   std::string body;
+  int version = 11;               // 10 for HTTP/1.0, 11 for HTTP/1.1
   boost::asio::ip::address peer;  // of the connection: a proxy's when there is one in front
   std::string id;                 // for logs and answers: the caller's x-request-id when well formed, else a UUID
   std::chrono::steady_clock::time_point received{};
@@ -57,6 +58,7 @@ struct Request {
     target.clear();
     headers.clear();
     body.clear();
+    version = 11;
     id.clear();
   }
 };

@@ -55,6 +55,7 @@ void RequestReader::Parser::on_request_impl(beast::http::verb, StringView method
                                             ErrorCode& ec) {
   RequestReader& reader = reader_;
   reader.version_ = version;
+  reader.request_.version = version;
   reader.request_.method = Std(method);
   const std::string_view origin = OriginForm(Std(target));
   if (origin.empty() || (origin.front() != '/' && origin != "*")) return reader.Refuse(kBadTarget, ec);

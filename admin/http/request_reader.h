@@ -64,6 +64,8 @@ class RequestReader {
   Request& request() { return request_; }
   const Refusal& refusal() const { return *refusal_; }
   bool keep_alive() const { return keep_alive_; }
+  // HTTP/1.1: an answer may come in chunks.
+  bool takes_chunks() const { return version_ >= 11; }
 
   // Forgets the request in hand. Call after kRequest, or after kRefused with keep_alive().
   void Reset();

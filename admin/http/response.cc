@@ -86,8 +86,12 @@ std::string_view ReasonPhrase(int status) {
       return "Unprocessable Content";
     case 429:
       return "Too Many Requests";
+    case 428:
+      return "Precondition Required";
     case 431:
       return "Request Header Fields Too Large";
+    case 499:
+      return "Client Closed Request";
     case 500:
       return "Internal Server Error";
     case 501:
@@ -164,7 +168,10 @@ void AppendHead(std::string& out, const Response& response, std::string_view req
                 std::int64_t unix_seconds) {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\ndate: {}\r\n", response.status,
                  ReasonPhrase(response.status), HttpDate(unix_seconds));
-  if (response.status != 204 && response.status != 304) {  // RFC 9110 section 8.6: no length there
+  if (response.stream != nullptr) {
+    fmt::format_to(std::back_inserter(out), "content-type: {}\r\ntransfer-encoding: chunked\r\n",
+                   response.content_type);
+  } else if (response.status != 204 && response.status != 304) {  // RFC 9110 section 8.6: no length there
     if (!response.body.empty()) fmt::format_to(std::back_inserter(out), "content-type: {}\r\n", response.content_type);
     fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", response.body.size());
   }

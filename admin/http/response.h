@@ -4,7 +4,10 @@
 // Plain values, not thread-safe.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +17,17 @@
 namespace medidesk::http {
 
 inline constexpr std::string_view kJson = "application/json";
+
+// Where a body that is made while it is sent goes. One Write at a time.
+class BodyWriter {
+ public:
+  // Sends `bytes` (they are copied nowhere: keep them until it completes). False: the client is gone
+  // or takes nothing any more; end the body.
+  virtual boost::asio::awaitable<bool> Write(std::string_view bytes) = 0;
+
+ protected:
+  ~BodyWriter() = default;
+};
 
 struct Response {
   struct Header {
@@ -26,6 +40,10 @@ struct Response {
   std::string_view content_type = kJson;  // static storage; left out when the body is empty
   std::vector<Header> headers = {};       // without content-length, content-type, connection, date, x-request-id
   bool close = false;                     // ends the connection after this answer
+  // Set: the body is what it writes, of a length that nobody knows yet, and `body` is left empty. The
+  // request lives until it ends. False, or an exception: the body is cut off, so that the client sees
+  // that it is not whole.
+  std::function<boost::asio::awaitable<bool>(BodyWriter&)> stream = nullptr;
 
   void Add(std::string_view name, std::string value) { headers.push_back({name, std::move(value)}); }
 };
@@ -41,7 +59,7 @@ Response RetryLater(const Request& request, int status, std::string_view code, s
                     std::chrono::milliseconds after);
 
 // Appends status line, headers and the blank line. `keep_alive` decides the connection header;
-// `unix_seconds` the date.
+// `unix_seconds` the date. A streamed body is announced as chunked.
 void AppendHead(std::string& out, const Response& response, std::string_view request_id, bool keep_alive,
                 std::int64_t unix_seconds);
 
