@@ -51,7 +51,8 @@ RateLimiter::Decision RateLimiter::Take(std::string_view key, Time now) {
   }
   if (entry == nullptr) {
     entry = fullest;
-    *entry = {.key = hash, .full_at = time};
+    // A free place holds 0, a bucket that is full by now a time that has passed.
+    *entry = {.key = hash, .full_at = std::min(entry->full_at, time + allowance_)};
   }
   const std::int64_t full_at = std::max(entry->full_at, time);
   if (const std::int64_t ahead = full_at - time; ahead > allowance_) {
@@ -59,6 +60,16 @@ RateLimiter::Decision RateLimiter::Take(std::string_view key, Time now) {
   }
   entry->full_at = full_at + interval_;
   return {};
+}
+
+std::string AddressKey(const boost::asio::ip::address& address) {
+  namespace ip = boost::asio::ip;
+  if (!address.is_v6()) return address.to_string();
+  const ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  ip::address_v6::bytes_type bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return ip::address_v6(bytes).to_string() + "/64";
 }
 
 }  // namespace medidesk::admin

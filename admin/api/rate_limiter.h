@@ -2,17 +2,24 @@
 //
 // The token bucket is kept as one number a key, the time at which its bucket will be full again
 // (the "generic cell rate algorithm"). Keys live in a fixed table of sets of eight, under a hash
-// that is salted at random; when a set is full the key whose bucket is fullest gives way, which is
-// the one that loses least by being forgotten. So memory is allocated once and never grows, and a
-// decision takes the same time with one key as with a million.
+// that is salted at random; memory is allocated once and never grows, and a decision takes the same
+// time with one key as with a million.
+//
+// When a set is full, the key whose bucket is fullest gives way: it loses least by being forgotten.
+// Whoever comes in its place takes over what was missing in that bucket, all but one event. So a key
+// that has used up its bucket cannot have itself forgotten and come back to a full one, however many
+// other keys its owner brings along; and a stranger is never refused his first event.
 //
 // Thread-safe. Time is an argument; it may not run backwards by more than a burst is worth.
 #pragma once
+
+#include <boost/asio/ip/address.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,5 +61,9 @@ class RateLimiter {
   std::vector<Entry> entries_;  // sets of kWays; the set's lock guards it
   std::unique_ptr<std::mutex[]> locks_;
 };
+
+// What an address counts as: an IPv4 address alone, also when mapped into IPv6; of an IPv6 address its
+// first 64 bits, because one household or machine has all addresses that share them.
+std::string AddressKey(const boost::asio::ip::address& address);
 
 }  // namespace medidesk::admin
