@@ -1,5 +1,7 @@
 #include "admin/build.h"
 
+#include "admin/api/rest/docs_routes.h"
+
 namespace medidesk::admin {
 
 void AdminConfig::Register(FlagSet& flags) {
@@ -23,6 +25,19 @@ void AdminConfig::Register(FlagSet& flags) {
   flags.Add("webhook_rate_address", &webhook_rate_address, "requests a second from one address; 0: no limit",
             {.min = 0, .max = 1'000'000});
   flags.Add("webhook_burst_address", &webhook_burst_address, "of them at once", {.min = 1, .max = 1'000'000});
+  flags.Add("rest_open", &rest_open,
+            "calls of this machine's programs to /v1 need no token while HTTP listens on loopback alone; switch it "
+            "off behind a proxy");
+  flags.Add("rest_origins", &rest_origins, "browser origins that may call /v1, comma separated; empty: none");
+  flags.Add("rest_rate_token", &rest_rate_token, "requests a second to /v1 with one token; 0: no limit",
+            {.min = 0, .max = 1'000'000});
+  flags.Add("rest_burst_token", &rest_burst_token, "of them at once", {.min = 1, .max = 1'000'000});
+  flags.Add("rest_rate_phone", &rest_rate_phone, "messages a second of one phone number through /v1; 0: no limit",
+            {.min = 0, .max = 1'000'000});
+  flags.Add("rest_burst_phone", &rest_burst_phone, "of them at once", {.min = 1, .max = 1'000'000});
+  flags.Add("rest_rate_address", &rest_rate_address, "requests a second to /v1 from one address; 0: no limit",
+            {.min = 0, .max = 1'000'000});
+  flags.Add("rest_burst_address", &rest_burst_address, "of them at once", {.min = 1, .max = 1'000'000});
   flags.Add("supabase_anon_key", &credentials.supabase_anon_key,
             "the project's anon or publishable key, accepted by the webhook");
   flags.Add("supabase_jwt_secret", &credentials.supabase_jwt_secret, "the project's JWT secret (HS256)");
@@ -46,14 +61,28 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(const AdminConfig& config, r
   options.per_address.burst = config.webhook_burst_address;
   admin->webhook_ = std::make_unique<Webhook>(*admin->credentials_, admin->replies_, options);
 
+  rest::RestHandler::Options rest;
+  rest.open_on_loopback = config.rest_open && http::IsLoopbackAddress(config.http_address);
+  rest.allowed_origins = config.rest_origins;
+  rest.per_token.per_second = config.rest_rate_token;
+  rest.per_token.burst = config.rest_burst_token;
+  rest.per_phone.per_second = config.rest_rate_phone;
+  rest.per_phone.burst = config.rest_burst_phone;
+  rest.per_address.per_second = config.rest_rate_address;
+  rest.per_address.burst = config.rest_burst_address;
+  admin->rest_ = std::make_unique<rest::RestHandler>(admin->rest_services_, admin->tokens_, rest);
+
   http::Router router;
   admin->webhook_->AddRoutes(router);
+  admin->rest_->AddRoutes(router);
+  rest::AddDocsRoutes(router);
   AddHealthRoutes(router, admin->health_);
   AddMetricsRoute(router, std::move(metrics), [admin = admin.get()] {
     if (admin->server_ != nullptr) admin->metrics_->Refresh(*admin->server_);
   });
   admin->metrics_ = std::make_unique<AdminMetrics>(registry, router.Patterns());
   admin->webhook_->SetMetrics(admin->metrics_.get());
+  admin->rest_->SetMetrics(admin->metrics_.get());
 
   http::Server::Options server;
   server.address = config.http_address;
@@ -62,8 +91,10 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(const AdminConfig& config, r
   server.tls_key = config.http_tls_key;
   server.max_connections = config.http_max_connections;
   server.max_in_flight = config.http_max_in_flight;
-  server.on_response = [webhook = admin->webhook_.get()](const http::Request& request, http::Response& response) {
+  server.on_response = [webhook = admin->webhook_.get(), rest = admin->rest_.get()](const http::Request& request,
+                                                                                    http::Response& response) {
     webhook->Decorate(request, response);
+    rest->Decorate(request, response);
   };
   server.on_answered = [metrics = admin->metrics_.get()](const http::Server::Answered& answered) {
     metrics->OnAnswered(answered);
@@ -74,7 +105,10 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(const AdminConfig& config, r
 }
 
 Admin::Admin(rpc::Dispatcher::Executor executor, const Channels& channels)
-    : replies_(channels.assistant), health_(executor, channels.store, channels.assistant, channels.gateway) {}
+    : replies_(channels.assistant),
+      health_(executor, channels.store, channels.assistant, channels.gateway),
+      rest_services_(channels.store, channels.assistant),
+      tokens_(rpc::TokenCheck::AskStore(channels.store)) {}
 
 Admin::~Admin() { Stop(); }
 

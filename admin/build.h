@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "admin/api/admin_metrics.h"
+#include "admin/api/rest/rest_handler.h"
 #include "admin/api/webhook.h"
 #include "admin/api/webhook_credentials.h"
 #include "admin/clients/health_monitor.h"
 #include "admin/clients/reply_client.h"
+#include "admin/clients/rest_client.h"
+#include "admin/clients/token_client.h"
 #include "admin/http/server.h"
 #include "base/flags.h"
 #include "base/rpc/channel.h"
@@ -31,6 +34,11 @@ struct AdminConfig {
   int webhook_rate_phone = 1, webhook_burst_phone = 20;
   int webhook_rate_key = 500, webhook_burst_key = 1000;
   int webhook_rate_address = 100, webhook_burst_address = 200;
+  bool rest_open = true;
+  std::string rest_origins;
+  int rest_rate_token = 100, rest_burst_token = 200;
+  int rest_rate_phone = 1, rest_burst_phone = 20;
+  int rest_rate_address = 100, rest_burst_address = 200;
 
   void Register(FlagSet& flags);
   absl::Status Check() const;
@@ -62,6 +70,9 @@ class Admin {
   ReplyClient replies_;
   HealthMonitor health_;
   std::unique_ptr<Webhook> webhook_;
+  RestClient rest_services_;
+  TokenClient tokens_;
+  std::unique_ptr<rest::RestHandler> rest_;
   std::unique_ptr<AdminMetrics> metrics_;
   std::unique_ptr<http::Server> server_;
 };

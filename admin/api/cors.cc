@@ -4,7 +4,7 @@
 
 namespace medidesk::admin {
 
-Cors::Cors(std::string_view allowed_origins) {
+Cors::Cors(std::string_view allowed_origins, const Policy& policy) : policy_(policy) {
   if (allowed_origins == "*") return;
   while (!allowed_origins.empty()) {
     const std::size_t comma = allowed_origins.find(',');
@@ -27,15 +27,13 @@ void Cors::Decorate(const http::Request& request, http::Response& response) cons
       response.Add("access-control-allow-origin", std::string(origin));
     }
   }
-  response.Add("access-control-expose-headers", "x-request-id, retry-after");
+  response.Add("access-control-expose-headers", std::string(policy_.exposed));
 }
 
 http::Response Cors::Preflight() const {
   http::Response response{.status = 204};
-  response.Add("access-control-allow-headers",
-               "authorization, x-client-info, apikey, content-type, x-retry-count, x-region, traceparent, tracestate, "
-               "baggage");
-  response.Add("access-control-allow-methods", "POST, OPTIONS");
+  response.Add("access-control-allow-headers", std::string(policy_.headers));
+  response.Add("access-control-allow-methods", std::string(policy_.methods));
   response.Add("access-control-max-age", "7200");
   return response;
 }

@@ -94,7 +94,7 @@ asio::awaitable<http::Response> Webhook::Post(http::Request& request) {
                             decision.retry_after);
   };
   if (per_address_.limits() && !request.from_loopback()) {
-    if (const auto decision = per_address_.Take(request.peer.to_string(), now); !decision.allowed) {
+    if (const auto decision = per_address_.Take(AddressKey(request.peer), now); !decision.allowed) {
       Count(AdminMetrics::Limit::kAddress);
       co_return limited(decision);
     }

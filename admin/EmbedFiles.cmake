@@ -1,0 +1,18 @@
+# cmake -DOUT=file.cc -DFILES=a|b -P EmbedFiles.cmake: files as a table of raw strings.
+string(REPLACE "|" ";" files "${FILES}")
+set(rows "")
+foreach(file ${files})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} content)
+  # A raw string literal may be at most 64 KiB long in some compilers: cut it into pieces.
+  string(LENGTH "${content}" length)
+  set(pieces "")
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${content}" ${at} 8000 piece)
+    string(APPEND pieces "\n  R\"text_(${piece})text_\"")
+    math(EXPR at "${at} + 8000")
+  endwhile()
+  string(APPEND rows "    {\"${name}\",${pieces}},\n")
+endforeach()
+file(WRITE ${OUT} "// Made by admin/EmbedFiles.cmake.\n#include \"admin/api/rest/docs_routes.h\"\n\nnamespace medidesk::admin::rest {\nnamespace {\n\nconstexpr EmbeddedFile kFiles[] = {\n${rows}};\n\n}  // namespace\n\nstd::span<const EmbeddedFile> EmbeddedFiles() { return kFiles; }\n\n}  // namespace medidesk::admin::rest\n")
