@@ -249,6 +249,14 @@ absl::Status CheckHow(const Fault& fault) {
   return absl::OkStatus();
 }
 
+absl::Status CheckCode(const Fault& fault) {
+  const bool http = fault.kind == Fault::Kind::kHttp;
+  if (http && (fault.code < 200 || fault.code > 599)) return Bad("code: expected an HTTP status from 200 to 599");
+  const bool needed = fault.kind == Fault::Kind::kFailure || fault.kind == Fault::Kind::kIqError;
+  if (needed && fault.code == 0) return Bad("code: missing");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Fault> ParseFault(const json::value& body) {
   JsonFields fields(body);
   Fault fault;
@@ -288,6 +296,7 @@ absl::StatusOr<Fault> ParseFault(const json::value& body) {
   if (!bytes) return Bad("hex: not hexadecimal");
   fault.bytes = *std::move(bytes);
   MD_RETURN_IF_ERROR(CheckHow(fault));
+  MD_RETURN_IF_ERROR(CheckCode(fault));
   return fault;
 }
 

@@ -12,8 +12,8 @@
 //   POST /passkey   {"phone"}                            -> {"options","assertion"}: what the operator's browser would
 //                    answer with the account's passkey; {"phone","options"} answers those
 //   POST /unlink    {"phone","device"}                   the phone removes the device
-//   POST /send      {"phone","device","node":{..}}       a stanza of any kind to the device; kept until confirmed when
-//                    its kind is. Without a node that has an id of its own, give one
+//   POST /send      {"phone","device","node":{..}}       a stanza of any kind to the device; one that devices confirm is
+//                    kept until then, and needs an id
 //   POST /pre-keys  {"phone","device","left":3}          takes one-time pre-keys out of the stock and tells the device
 //   POST /fault     see fault.h                          -> {"met":n}: connections that a fault of now has met
 //   POST /settings  any of settings.h, by name           -> all of them

@@ -61,6 +61,8 @@ TEST_F(ControlTest, QueuesFaultsAndRefusesWhatIsNone) {
   Post("/fault", R"({"kind":"explode"})", 400);
   Post("/fault", R"({"kind":"drop","at":"noon"})", 400);
   Post("/fault", R"({"kind":"drop","times":0})", 400);
+  Post("/fault", R"({"kind":"failure"})", 400);
+  Post("/fault", R"({"kind":"http","code":99})", 400);
   Post("/fault", R"({"kind":"chain","how":"nicely"})", 400);
   Post("/fault", R"({"kind":"adv","how":""})", 400);
   Post("/fault", R"({"kind":"bad_node","hex":"0"})", 400);

@@ -33,7 +33,7 @@ class Session {
   void OnMessage(View message);  // a binary WebSocket message
   void OnClosed();               // it ended; nothing may be written any more
 
-  // For those who answer stanzas. After End or Drop nothing is sent any more.
+  // For those who answer stanzas. After End or Close nothing is sent any more.
   void Send(const gateway::wa::Node& node);
   void Answer(const gateway::wa::Node& request);  // an empty result
   void Answer(const gateway::wa::Node& request, gateway::wa::Node child);
