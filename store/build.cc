@@ -56,6 +56,9 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
       conversation_service_(dispatcher_, conversations_, {}),
       knowledge_(pool_),
       knowledge_service_(dispatcher_, knowledge_, {}),
+      devices_(pool_, {}),
+      device_batch_(pool_),
+      device_service_(dispatcher_, devices_, device_batch_, {}),
       maintenance_(
           {.url = Phi(config.database_url),
            .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url),
@@ -69,6 +72,6 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
 
 Store::~Store() = default;
 
-std::vector<grpc::Service*> Store::services() { return {&conversation_service_, &knowledge_service_}; }
+std::vector<grpc::Service*> Store::services() { return {&conversation_service_, &knowledge_service_, &device_service_}; }
 
 }  // namespace medidesk::store

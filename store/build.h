@@ -13,10 +13,13 @@
 #include "base/rpc/dispatcher.h"
 #include "store/conversation_repository.h"
 #include "store/db_pool.h"
+#include "store/device_batch.h"
+#include "store/device_repository.h"
 #include "store/knowledge/knowledge_repository.h"
 #include "store/maintenance.h"
 #include "store/metrics.h"
 #include "store/service/conversation_service.h"
+#include "store/service/device_service.h"
 #include "store/service/knowledge_service.h"
 
 namespace medidesk::store {
@@ -53,6 +56,9 @@ class Store {
   ConversationService conversation_service_;
   KnowledgeRepository knowledge_;
   KnowledgeService knowledge_service_;
+  DeviceRepository devices_;
+  DeviceBatch device_batch_;
+  DeviceService device_service_;
   Maintenance maintenance_;
 };
 
