@@ -1,13 +1,21 @@
 // medidesk-assistant: answers patients' messages. Stateless; any number of replicas.
 #include <prometheus/exposer.h>
 
+#include <cstdio>
+#include <string_view>
+
 #include "assistant/build.h"
+#include "assistant/self_check.h"
 #include "base/io_threads.h"
 #include "base/rpc/process.h"
 #include "base/rpc/server.h"
 
 int main(int argc, char** argv) {
   using namespace medidesk;
+
+  // `medidesk-assistant --check [FLAG...]` serves nothing: it prints what it finds about Claude and the texts.
+  const bool check = argc > 1 && std::string_view(argv[1]) == "--check";
+  if (check) --argc, ++argv;
 
   // 1. Configuration: read once, here, and passed down as values.
   FlagSet flags("medidesk-assistant", "answers patients' messages from the hospital's facts");
@@ -20,6 +28,10 @@ int main(int argc, char** argv) {
   flags.Add("store_address", &store_address, "where the store is");
   flags.Add("metrics_address", &metrics_address, "where /metrics is served; empty: nowhere");
   if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, [&] { return config.Check(); })) return *code;
+  if (check) {
+    for (const Finding& finding : assistant::CheckAssistant(config)) std::printf("%s\n", ToJson(finding).c_str());
+    return 0;
+  }
 
   // 2. Objects, in the order they depend on each other; destroyed in reverse.
   IoThreads io(process.io_threads);

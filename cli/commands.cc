@@ -1,5 +1,6 @@
 #include "cli/certs_command.h"
 #include "cli/command.h"
+#include "cli/doctor/doctor_command.h"
 #include "cli/export_command.h"
 #include "cli/import_command.h"
 
@@ -8,6 +9,7 @@ namespace medidesk::cli {
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
       &kCertsCommand,
+      &kDoctorCommand,
       &kExportCommand,
       &kImportCommand,
   };

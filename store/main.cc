@@ -1,13 +1,21 @@
 // medidesk-store: keeps conversations, turns and knowledge in PostgreSQL.
 #include <prometheus/exposer.h>
 
+#include <cstdio>
+#include <string_view>
+
 #include "base/io_threads.h"
 #include "base/rpc/process.h"
 #include "base/rpc/server.h"
 #include "store/build.h"
+#include "store/database_check.h"
 
 int main(int argc, char** argv) {
   using namespace medidesk;
+
+  // `medidesk-store --check [FLAG...]` serves nothing: it prints what it finds about the database.
+  const bool check = argc > 1 && std::string_view(argv[1]) == "--check";
+  if (check) --argc, ++argv;
 
   // 1. Configuration: read once, here, and passed down as values.
   FlagSet flags("medidesk-store", "keeps conversations, turns and knowledge in PostgreSQL");
@@ -19,6 +27,12 @@ int main(int argc, char** argv) {
   flags.Add("store_address", &address, "where the store listens");
   flags.Add("metrics_address", &metrics_address, "where /metrics is served; empty: nowhere");
   if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, [&] { return config.Check(); })) return *code;
+  if (check) {
+    for (const Finding& finding : store::CheckDatabase(Phi(config.database_url), Phi(config.migrate_database_url))) {
+      std::printf("%s\n", ToJson(finding).c_str());
+    }
+    return 0;
+  }
 
   // 2. Objects, in the order they depend on each other; destroyed in reverse.
   IoThreads io(process.io_threads);

@@ -38,3 +38,22 @@ build() {
     (set -o pipefail; NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(build_jobs)" "$@" 2>&1 | thin_steps)
   fi
 }
+
+# build_programs PROGRAM...: of the release preset, quietly where nothing or little is to do; a build that fails
+# tells why. Needs packages.sh.
+build_programs() {
+  local program log
+  for program in "$@"; do
+    [[ -x "$ROOT/build/release/bin/$program" ]] && continue
+    ensure_packages run >&2
+    build release "$@" >&2 || die "the build failed; its messages are above"
+    return
+  done
+  log="$(mktemp)" || die "cannot make a temporary file"
+  ninja -C "$ROOT/build/release" -j "$(build_jobs)" "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    rm -f "$log"
+    die "the build failed; its messages are above"
+  }
+  rm -f "$log"
+}
