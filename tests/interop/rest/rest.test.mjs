@@ -5,8 +5,12 @@ import { randomUUID } from 'node:crypto';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { startMedidesk } from '../../support/medidesk.mjs';
+import { until } from '../../support/processes.mjs';
 
 let system, api, fits;
 
@@ -260,4 +264,23 @@ test('wants a token of everybody but this machine\'s own programs', async () => 
     assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
     assert.equal(answer.headers.get('access-control-allow-origin'), null);
   }
+});
+
+test('gives a token what its scopes allow, and names it in the audit log', async () => {
+  const command = async (...args) => {
+    const env = { PATH: process.env.PATH, STORE_ADDRESS: `127.0.0.1:${system.ports.store}` };
+    return (await promisify(execFile)(path.join(process.env.MEDIDESK_BIN, 'medidesk-cli'), args, { env, timeout: 30_000 })).stdout;
+  };
+  const secret = (await command('token', 'create', 'lab-system', '--scope', 'read')).match(/mdk_[A-Za-z0-9_-]{43}/)[0];
+  const headers = { authorization: `Bearer ${secret}`, 'x-forwarded-for': '203.0.113.9' };
+  const id = await write('+15550170041', 'Hello');
+  await ok('GET', `/v1/conversations/${id}`, { headers });
+  const denied = await refused(403, 'PATCH', `/v1/conversations/${id}`, { body: { patientName: 'Asha' }, headers });
+  assert.match(denied.headers.get('www-authenticate'), /insufficient_scope.*"admin"/);
+  await refused(403, 'POST', '/v1/assistant:reply', { body: {}, headers });
+  const { records } = (await ok('GET', `/v1/auditRecords?resourceId=${id}&action=AUDIT_ACTION_READ`)).body;
+  assert.deepEqual(records.map((record) => record.actor.kind), ['ACTOR_KIND_TOKEN']);
+
+  await command('token', 'revoke', 'lab-system');
+  await until('the revoked token to be refused', 15, async () => (await call('GET', '/v1/tasks', { headers })).status === 401);
 });

@@ -144,7 +144,7 @@ function show() {
         details.addEventListener('toggle', () => {
           if (details.open && !panel.hasChildNodes()) fill(panel, method, path, operation);
         });
-        const link = element('a', { href: `#${operation.operationId}` }, element('span', { class: 'method' }, method.toUpperCase()), path);
+        const link = element('a', { href: `#${operation.operationId}` }, element('span', { class: 'method' }, method.toUpperCase()), path.replace('/v1', ''));
         link.addEventListener('click', () => { details.open = true; });
         main.append(details);
         contents.append(link);
