@@ -1,5 +1,6 @@
 #include "cli/certs_command.h"
 #include "cli/command.h"
+#include "cli/device_command.h"
 #include "cli/doctor/doctor_command.h"
 #include "cli/export_command.h"
 #include "cli/import_command.h"
@@ -9,6 +10,7 @@ namespace medidesk::cli {
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
       &kCertsCommand,
+      &kDeviceCommand,
       &kDoctorCommand,
       &kExportCommand,
       &kImportCommand,
