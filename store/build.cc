@@ -52,6 +52,12 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
              .statement_timeout = config.statement_timeout,
              .start_closed = true},
             metrics_),
+      access_(pool_),
+      access_service_(dispatcher_, access_),
+      tokens_([this](std::string secret) {
+        return access_service_.Check(std::move(secret), DbPool::Clock::now() + std::chrono::seconds(2));
+      }),
+      guard_(&tokens_, {}),
       conversations_(pool_, {.webhook_number = config.webhook_number}),
       conversation_service_(dispatcher_, conversations_, {}),
       knowledge_(pool_),
@@ -68,10 +74,12 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
                  pool_.Open();
                  return absl::OkStatus();
                }},
-          metrics_) {}
+          metrics_) {
+  dispatcher_.SetGuard(&guard_);
+}
 
 Store::~Store() = default;
 
-std::vector<grpc::Service*> Store::services() { return {&conversation_service_, &knowledge_service_, &device_service_}; }
+std::vector<grpc::Service*> Store::services() { return {&access_service_, &conversation_service_, &knowledge_service_, &device_service_}; }
 
 }  // namespace medidesk::store

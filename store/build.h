@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "base/flags.h"
+#include "base/rpc/call_guard.h"
 #include "base/rpc/dispatcher.h"
+#include "base/rpc/token_check.h"
+#include "store/access_repository.h"
 #include "store/conversation_repository.h"
 #include "store/db_pool.h"
 #include "store/device_batch.h"
@@ -18,6 +21,7 @@
 #include "store/knowledge/knowledge_repository.h"
 #include "store/maintenance.h"
 #include "store/metrics.h"
+#include "store/service/access_service.h"
 #include "store/service/conversation_service.h"
 #include "store/service/device_service.h"
 #include "store/service/knowledge_service.h"
@@ -47,11 +51,17 @@ class Store {
 
   rpc::Dispatcher& dispatcher() { return dispatcher_; }
   std::vector<grpc::Service*> services();
+  // Before the server starts: see CallGuard.
+  void TrustNetwork(bool trust) { guard_.TrustNetwork(trust); }
 
  private:
   StoreMetrics metrics_;
   rpc::Dispatcher dispatcher_;
   DbPool pool_;
+  AccessRepository access_;
+  AccessService access_service_;
+  rpc::TokenCheck tokens_;
+  rpc::CallGuard guard_;
   ConversationRepository conversations_;
   ConversationService conversation_service_;
   KnowledgeRepository knowledge_;
