@@ -41,24 +41,30 @@ int main(int argc, char** argv) {
   // 2. Objects, in the order they depend on each other; destroyed in reverse.
   IoThreads io(process.io_threads);
   const auto registry = std::make_shared<prometheus::Registry>();
-  const auto serve = [&](rpc::Dispatcher& dispatcher, std::vector<grpc::Service*> services,
-                         const std::string& address) {
-    rpc::ServerOptions options{.tls = process.tls, .allow_plaintext = process.allow_plaintext};
+  // Outside callers of the assistant and the gateway bring a token; the store wants a certificate of ours.
+  const auto serve = [&](rpc::Dispatcher& dispatcher, std::vector<grpc::Service*> services, const std::string& address,
+                         bool require_certificate) {
+    rpc::ServerOptions options{.tls = process.tls,
+                               .require_client_certificate = require_certificate,
+                               .allow_plaintext = process.allow_plaintext};
     if (!address.empty()) options.addresses = {address};
     return rpc::Server::Start(dispatcher, std::move(services), std::move(options));
   };
   store::Store store(store_config, io.executor(), *registry);
-  const auto store_server = serve(store.dispatcher(), store.services(), store_address);
+  store.TrustNetwork(process.TrustsNetwork());
+  const auto store_server = serve(store.dispatcher(), store.services(), store_address, true);
   if (!store_server.ok()) return rpc::RefuseStart(store_server.status());
 
   const auto assistant =
       assistant::Assistant::Create(assistant_config, io.executor(), *registry, (*store_server)->InProcessChannel());
   if (!assistant.ok()) return rpc::RefuseStart(assistant.status());
-  const auto assistant_server = serve((*assistant)->dispatcher(), (*assistant)->services(), assistant_address);
+  (*assistant)->TrustNetwork(process.TrustsNetwork());
+  const auto assistant_server = serve((*assistant)->dispatcher(), (*assistant)->services(), assistant_address, false);
   if (!assistant_server.ok()) return rpc::RefuseStart(assistant_server.status());
 
-  gateway::Gateway gateway(io.executor(), *registry);
-  const auto gateway_server = serve(gateway.dispatcher(), gateway.services(), gateway_address);
+  gateway::Gateway gateway(io.executor(), *registry, (*store_server)->InProcessChannel());
+  gateway.TrustNetwork(process.TrustsNetwork());
+  const auto gateway_server = serve(gateway.dispatcher(), gateway.services(), gateway_address, false);
   if (!gateway_server.ok()) return rpc::RefuseStart(gateway_server.status());
 
   // 3. HTTP opens last.

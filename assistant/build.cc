@@ -76,10 +76,14 @@ Assistant::Assistant(const AssistantConfig& config, rpc::Dispatcher::Executor ex
       metrics_(registry),
       claude_metrics_(registry, config.model, config.fallback_model),
       dispatcher_(executor, registry, {.service = "assistant", .max_in_flight = config.assistant_max_in_flight}),
+      tokens_(rpc::TokenCheck::AskStore(store)),
+      guard_(&tokens_, {}),
       facts_(
           executor, store,
           {.context = config.context, .emergency_number = config.emergency_number, .crisis_line = config.crisis_line}),
-      service_(dispatcher_, store, gate_, texts_, facts_, config.context) {}
+      service_(dispatcher_, store, gate_, texts_, facts_, config.context) {
+  dispatcher_.SetGuard(&guard_);
+}
 
 Assistant::~Assistant() { Stop(); }
 

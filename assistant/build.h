@@ -15,6 +15,7 @@
 #include "assistant/service/fact_cache.h"
 #include "assistant/service/turn_flow.h"
 #include "base/flags.h"
+#include "base/rpc/call_guard.h"
 #include "base/rpc/channel.h"
 #include "base/rpc/dispatcher.h"
 
@@ -51,6 +52,9 @@ class Assistant {
   rpc::Dispatcher& dispatcher() { return dispatcher_; }
   std::vector<grpc::Service*> services() { return {&service_}; }
 
+  // Before the server starts: see CallGuard.
+  void TrustNetwork(bool trust) { guard_.TrustNetwork(trust); }
+
   // Follows the facts and asks what the models can do.
   void Start();
   void Stop();
@@ -65,6 +69,8 @@ class Assistant {
   claude::Metrics claude_metrics_;
   std::unique_ptr<claude::Client> client_;  // null without a key
   rpc::Dispatcher dispatcher_;
+  rpc::TokenCheck tokens_;
+  rpc::CallGuard guard_;
   FactCache facts_;
   std::unique_ptr<AnswerMaker> answers_;
   std::unique_ptr<TurnFlow> flow_;

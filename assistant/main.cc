@@ -40,13 +40,16 @@ int main(int argc, char** argv) {
   if (!store.ok()) return rpc::RefuseStart(store.status());
   const auto assistant = assistant::Assistant::Create(config, io.executor(), *registry, *store);
   if (!assistant.ok()) return rpc::RefuseStart(assistant.status());
+  (*assistant)->TrustNetwork(process.TrustsNetwork());
 
   // 3. The servers open last.
   const auto metrics = rpc::ServeMetrics(metrics_address, registry);
   if (!metrics.ok()) return rpc::RefuseStart(metrics.status());
-  const auto server =
-      rpc::Server::Start((*assistant)->dispatcher(), (*assistant)->services(),
-                         {.addresses = {address}, .tls = process.tls, .allow_plaintext = process.allow_plaintext});
+  const auto server = rpc::Server::Start((*assistant)->dispatcher(), (*assistant)->services(),
+                                         {.addresses = {address},
+                                          .tls = process.tls,
+                                          .require_client_certificate = false,  // outside callers bring a token
+                                          .allow_plaintext = process.allow_plaintext});
   if (!server.ok()) return rpc::RefuseStart(server.status());
   (*assistant)->Start();
 

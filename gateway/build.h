@@ -8,6 +8,8 @@
 
 #include <vector>
 
+#include "base/rpc/call_guard.h"
+#include "base/rpc/channel.h"
 #include "base/rpc/dispatcher.h"
 #include "medidesk/gateway/v1/gateway.grpc.pb.h"
 
@@ -15,14 +17,23 @@ namespace medidesk::gateway {
 
 class Gateway {
  public:
-  Gateway(rpc::Dispatcher::Executor executor, prometheus::Registry& registry)
-      : dispatcher_(executor, registry, {.service = "gateway"}) {}
+  // The store behind `store` checks callers' tokens.
+  Gateway(rpc::Dispatcher::Executor executor, prometheus::Registry& registry, const rpc::Channel& store)
+      : dispatcher_(executor, registry, {.service = "gateway"}),
+        tokens_(rpc::TokenCheck::AskStore(store)),
+        guard_(&tokens_, {}) {
+    dispatcher_.SetGuard(&guard_);
+  }
 
   rpc::Dispatcher& dispatcher() { return dispatcher_; }
   std::vector<grpc::Service*> services() { return {&service_}; }
+  // Before the server starts: see CallGuard.
+  void TrustNetwork(bool trust) { guard_.TrustNetwork(trust); }
 
  private:
   rpc::Dispatcher dispatcher_;
+  rpc::TokenCheck tokens_;
+  rpc::CallGuard guard_;
   v1::GatewayService::CallbackService service_;
 };
 

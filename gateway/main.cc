@@ -11,21 +11,27 @@ int main(int argc, char** argv) {
 
   FlagSet flags("medidesk-gateway", "owns the hospital's WhatsApp numbers");
   rpc::ProcessConfig process;
-  std::string address = "127.0.0.1:7001", metrics_address = "127.0.0.1:9101";
+  std::string address = "127.0.0.1:7001", store_address = "127.0.0.1:7003", metrics_address = "127.0.0.1:9101";
   process.Register(flags);
   flags.Add("gateway_address", &address, "where the gateway listens");
+  flags.Add("store_address", &store_address, "where the store is");
   flags.Add("metrics_address", &metrics_address, "where /metrics is served; empty: nowhere");
   if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, [] { return absl::OkStatus(); }))
     return *code;
 
   IoThreads io(process.io_threads);
   const auto registry = std::make_shared<prometheus::Registry>();
-  gateway::Gateway gateway(io.executor(), *registry);
+  const auto store = rpc::Connect(store_address, {.tls = process.tls, .allow_plaintext = process.allow_plaintext});
+  if (!store.ok()) return rpc::RefuseStart(store.status());
+  gateway::Gateway gateway(io.executor(), *registry, *store);
+  gateway.TrustNetwork(process.TrustsNetwork());
   const auto metrics = rpc::ServeMetrics(metrics_address, registry);
   if (!metrics.ok()) return rpc::RefuseStart(metrics.status());
-  const auto server =
-      rpc::Server::Start(gateway.dispatcher(), gateway.services(),
-                         {.addresses = {address}, .tls = process.tls, .allow_plaintext = process.allow_plaintext});
+  const auto server = rpc::Server::Start(gateway.dispatcher(), gateway.services(),
+                                         {.addresses = {address},
+                                          .tls = process.tls,
+                                          .require_client_certificate = false,  // outside callers bring a token
+                                          .allow_plaintext = process.allow_plaintext});
   if (!server.ok()) return rpc::RefuseStart(server.status());
 
   io.RunUntilSignal(process.drain_time, [&] { return (*server)->Drain(process.drain_time * 3 / 4); });

@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   IoThreads io(process.io_threads);
   const auto registry = std::make_shared<prometheus::Registry>();
   store::Store store(config, io.executor(), *registry);
+  store.TrustNetwork(process.TrustsNetwork());
 
   // 3. The servers open last.
   const auto metrics = rpc::ServeMetrics(metrics_address, registry);

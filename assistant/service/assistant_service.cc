@@ -17,28 +17,23 @@ absl::Status CheckText(std::string_view field, const std::string& text) {
   return absl::OkStatus();
 }
 
-absl::Status CheckInbound(const v1::InboundText& inbound) {
+absl::Status CheckInbound(const rpc::Call& call, const v1::InboundText& inbound) {
   if (!PhoneNumber::Parse(inbound.phone())) {
     return rpc::InvalidField("inbound.phone", "expected a phone number of 7 to 15 digits, for example +15550109999");
   }
   MD_RETURN_IF_ERROR(CheckText("inbound.text", inbound.text()));
   if (inbound.message_id().size() > 256) return rpc::InvalidField("inbound.message_id", "at most 256 bytes");
   if (inbound.route() != store::v1::ROUTE_UNSPECIFIED && inbound.route() != store::v1::ROUTE_RPC &&
-      inbound.route() != store::v1::ROUTE_WEBHOOK) {
+      (inbound.route() != store::v1::ROUTE_WEBHOOK || call.principal.kind == rpc::Principal::Kind::kToken)) {
     return rpc::InvalidField("inbound.route", "leave it out");
   }
   return absl::OkStatus();
 }
 
-// Turns are the gateway's: its certificate, or a caller on this machine.
+// Turns are the gateway's: its certificate, or a caller on this machine without a token.
 absl::Status CheckTurnCaller(const rpc::Call& call) {
-  if (call.caller.kind == rpc::Caller::Kind::kLocal) return absl::OkStatus();
-  for (const std::string& name : call.caller.names) {
-    if (name == "gateway" || name == "medidesk-gateway" || name.find("-gateway.") != std::string::npos ||
-        name.rfind("gateway.", 0) == 0) {
-      return absl::OkStatus();
-    }
-  }
+  if (call.principal.kind == rpc::Principal::Kind::kLocal || call.principal.IsService("gateway"))
+    return absl::OkStatus();
   return Error(absl::StatusCode::kPermissionDenied, "turn_id is for the gateway; send `inbound`");
 }
 
@@ -52,7 +47,7 @@ AssistantService::~AssistantService() = default;
 asio::awaitable<absl::StatusOr<v1::ReplyResponse>> AssistantService::Reply(const rpc::Call& call,
                                                                            const v1::ReplyRequest& request) {
   if (request.has_inbound()) {
-    MD_CO_RETURN_IF_ERROR(CheckInbound(request.inbound()));
+    MD_CO_RETURN_IF_ERROR(CheckInbound(call, request.inbound()));
     co_return co_await flow_->ReplyToText(call, request.inbound());
   }
   if (request.input_case() != v1::ReplyRequest::kTurnId) co_return rpc::InvalidField("input", "send `inbound`");
@@ -71,7 +66,7 @@ asio::awaitable<absl::Status> AssistantService::StreamReply(const rpc::Call& cal
   };
   absl::StatusOr<v1::ReplyResponse> reply = rpc::InvalidField("input", "send `inbound`");
   if (request.has_inbound()) {
-    MD_CO_RETURN_IF_ERROR(CheckInbound(request.inbound()));
+    MD_CO_RETURN_IF_ERROR(CheckInbound(call, request.inbound()));
     reply = co_await flow_->ReplyToText(call, request.inbound(), on_sentence);
   } else if (request.input_case() == v1::StreamReplyRequest::kTurnId) {
     MD_CO_RETURN_IF_ERROR(CheckTurnCaller(call));

@@ -13,16 +13,20 @@ using ::testing::HasSubstr;
 
 class AssistantServiceTest : public AssistantFixture {
  protected:
-  absl::Status ReplyAs(const rpc::Caller& caller, const std::string& turn_id) {
+  absl::Status ReplyAs(rpc::Principal principal, const std::string& turn_id) {
     rpc::Call call;
     call.deadline = rpc::Call::Clock::now() + std::chrono::seconds(20);
-    call.caller = caller;
+    call.principal = std::move(principal);
     v1::ReplyRequest request;
     request.set_turn_id(turn_id);
     return Run(service_.Reply(call, request)).status();
   }
-  static rpc::Caller Certificate(std::vector<std::string> names) {
-    return {.kind = rpc::Caller::Kind::kCertificate, .names = std::move(names)};
+  static rpc::Principal As(rpc::Principal::Kind kind, const std::string& id) {
+    rpc::Principal principal;
+    principal.kind = kind;
+    principal.id = id;
+    principal.scopes = ~0u;
+    return principal;
   }
 };
 
@@ -62,26 +66,26 @@ TEST_F(AssistantServiceTest, RefusesMalformedRequestsAndNamesTheField) {
 }
 
 TEST_F(AssistantServiceTest, GivesTurnsToTheGatewayAlone) {
-  const auto allowed = [&](const rpc::Caller& caller) {
-    return ReplyAs(caller, conversations_.AddWhatsAppTurn("is there parking?"));
+  using Kind = rpc::Principal::Kind;
+  const auto allowed = [&](rpc::Principal principal) {
+    return ReplyAs(std::move(principal), conversations_.AddWhatsAppTurn("is there parking?"));
   };
-  EXPECT_TRUE(allowed({.kind = rpc::Caller::Kind::kLocal, .names = {}}).ok());
-  EXPECT_TRUE(allowed(Certificate({"gateway"})).ok());
-  EXPECT_TRUE(allowed(Certificate({"medidesk-gateway"})).ok());
-  EXPECT_TRUE(allowed(Certificate({"medidesk-gateway.clinic.svc"})).ok());
-  EXPECT_TRUE(allowed(Certificate({"gateway.clinic.svc"})).ok());
-  for (const rpc::Caller& caller :
-       {rpc::Caller{.kind = rpc::Caller::Kind::kUnknown, .names = {}}, Certificate({}), Certificate({"admin"}),
-        Certificate({"gatewayx"}), Certificate({"notgateway"}), Certificate({"admin.gateway.evil"})}) {
-    EXPECT_EQ(allowed(caller).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(allowed(rpc::Principal()).ok());
+  EXPECT_TRUE(allowed(As(Kind::kService, "gateway")).ok());
+  for (const char* other : {"admin", "assistant", "store", "cli", ""}) {
+    EXPECT_EQ(allowed(As(Kind::kService, other)).code(), absl::StatusCode::kPermissionDenied) << other;
   }
+  EXPECT_EQ(allowed(As(Kind::kToken, "gateway")).code(), absl::StatusCode::kPermissionDenied);
 }
 
-TEST_F(AssistantServiceTest, LetsAnybodySendAText) {
-  rpc::Call call;
-  call.deadline = rpc::Call::Clock::now() + std::chrono::seconds(20);
-  call.caller.kind = rpc::Caller::Kind::kUnknown;  // credentials are checked before, by whoever lets calls in
-  EXPECT_TRUE(Run(service_.Reply(call, Ask("is there parking?"))).ok());
+TEST_F(AssistantServiceTest, LetsATokenSendATextThroughItsOwnRouteOnly) {
+  rpc::Call call = CallFor();
+  call.principal = As(rpc::Principal::Kind::kToken, "lab");
+  v1::ReplyRequest request = Ask("is there parking?");
+  request.mutable_inbound()->clear_route();
+  EXPECT_TRUE(Run(service_.Reply(call, request)).ok());
+  request.mutable_inbound()->set_route(store::v1::ROUTE_WEBHOOK);
+  EXPECT_EQ(rpc::InvalidFieldName(Run(service_.Reply(call, request)).status()), "inbound.route");
 }
 
 TEST_F(AssistantServiceTest, ScreensWithoutStoring) {

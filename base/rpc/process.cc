@@ -35,7 +35,8 @@ void ProcessConfig::Register(FlagSet& flags) {
   flags.Add("tls_ca", &tls.ca, "PEM file of the CA that signs the services' certificates");
   flags.Add("tls_cert", &tls.cert, "PEM file of this service's certificate");
   flags.Add("tls_key", &tls.key, "PEM file of its private key");
-  flags.Add("allow_plaintext", &allow_plaintext, "gRPC without TLS also beyond loopback");
+  flags.Add("allow_plaintext", &allow_plaintext,
+            "gRPC without TLS also beyond loopback; callers without a token are then trusted");
 }
 
 int RefuseStart(const absl::Status& status) {
@@ -54,6 +55,7 @@ std::optional<int> ConfigureProcess(FlagSet& flags, int argc, const char* const*
   if (status.ok() && !process.tls.empty()) status = CheckTlsFiles(process.tls);
   if (status.ok()) status = check();
   if (!status.ok()) return RefuseStart(status);
+  if (process.TrustsNetwork()) log::Warning("plaintext_network_trusted");
   return std::nullopt;
 }
 

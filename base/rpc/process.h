@@ -24,12 +24,15 @@ namespace medidesk::rpc {
 struct ProcessConfig {
   std::string log_level = "info";
   std::string log_format = "text";
-  int io_threads = 0;  // as IoThreads takes it
+  int io_threads = 0;                            // as IoThreads takes it
   std::chrono::milliseconds drain_time{10'000};  // from the stop signal to the end
   TlsFiles tls = {};
   bool allow_plaintext = false;
 
   void Register(FlagSet& flags);
+  // Without TLS nobody beyond this machine can be told apart, and --allow_plaintext says that the network may be
+  // trusted: for CallGuard.
+  bool TrustsNetwork() const { return allow_plaintext && tls.empty(); }
 };
 
 // Reads the flags into what was registered, checks and configures logging. A value: the program ends
