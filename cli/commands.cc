@@ -4,6 +4,7 @@
 #include "cli/doctor/doctor_command.h"
 #include "cli/export_command.h"
 #include "cli/import_command.h"
+#include "cli/token_command.h"
 
 namespace medidesk::cli {
 
@@ -14,6 +15,7 @@ const std::vector<const Command*>& AllCommands() {
       &kDoctorCommand,
       &kExportCommand,
       &kImportCommand,
+      &kTokenCommand,
   };
   return all;
 }

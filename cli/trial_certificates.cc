@@ -12,9 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
+
+#include "base/rpc/call_guard.h"
 
 namespace medidesk::cli {
 namespace {
@@ -97,23 +98,10 @@ bool IsDnsName(const std::string& host) {
          host.front() != '.' && host.front() != '-' && host.find("..") == std::string::npos;
 }
 
-// The service that a host name would make its holder, or empty.
-std::string_view ServiceOf(const std::string& host) {
-  std::string_view label(host);
-  label = label.substr(0, label.find('.'));
-  for (const std::string_view name : kCertificateNames) {
-    if (label == name || (label.size() > name.size() && label.substr(label.size() - name.size()) == name &&
-                          label[label.size() - name.size() - 1] == '-')) {
-      return name;
-    }
-  }
-  return {};
-}
-
 std::string AlternativeNames(std::string_view service, const std::vector<std::string>& hosts) {
   std::string names = fmt::format("DNS:{0},DNS:medidesk-{0},DNS:localhost,IP:127.0.0.1,IP:::1", service);
   for (const std::string& host : hosts) {
-    const std::string_view owner = ServiceOf(host);
+    const std::string_view owner = rpc::ServiceOfNames({host});
     if (!owner.empty() && owner != service) continue;
     names += (IsIpAddress(host) ? ",IP:" : ",DNS:") + host;
   }

@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "base/rpc/tls.h"
@@ -48,6 +51,25 @@ TEST_F(TrialCertificatesTest, MakesFilesThatTheServicesTake) {
   }
   EXPECT_EQ(Mode("ca.key"), 0600u);
   EXPECT_EQ(Mode(""), 0700u);
+}
+
+TEST_F(TrialCertificatesTest, GivesAHostThatNamesAServiceToThatServiceAlone) {
+  ASSERT_TRUE(
+      MakeTrialCertificates({.folder = folder_, .hosts = {"desk.example", "gateway.example", "10.0.0.7"}}).ok());
+  for (const std::string_view name : kCertificateNames) {
+    const std::string pem = Read(std::string(name) + ".pem");
+    const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
+                                                         BIO_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
+    ASSERT_NE(certificate, nullptr) << name;
+    const auto names = [&](const char* host) { return X509_check_host(certificate.get(), host, 0, 0, nullptr) == 1; };
+    EXPECT_TRUE(names(std::string(name).c_str())) << name;
+    EXPECT_TRUE(names("localhost") && names("desk.example")) << name;
+    EXPECT_EQ(X509_check_ip_asc(certificate.get(), "127.0.0.1", 0), 1) << name;
+    EXPECT_EQ(X509_check_ip_asc(certificate.get(), "10.0.0.7", 0), 1) << name;
+    EXPECT_EQ(names("gateway.example"), name == "gateway") << name;
+  }
 }
 
 TEST_F(TrialCertificatesTest, OverwritesNothing) {
