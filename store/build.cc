@@ -21,6 +21,8 @@ void StoreConfig::Register(FlagSet& flags) {
   flags.Add("webhook_number", &webhook_number, "name of the number that webhook callers belong to, fixed at first use");
   flags.Add("hospital_file", &hospital_file, "YAML file with the hospital's facts, imported while there are none");
   flags.Twin("hospital_file", "MEDIDESK_HOSPITAL_FILE");
+  flags.Add("retention_days", &retention_days, "texts older than this many days are deleted; 0: kept",
+            {.min = 0, .max = 36'500});
 }
 
 absl::Status StoreConfig::Check() const {
@@ -62,12 +64,16 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
       conversation_service_(dispatcher_, conversations_, {}),
       knowledge_(pool_),
       knowledge_service_(dispatcher_, knowledge_, {}),
+      patient_service_(dispatcher_, pool_, {}),
+      task_service_(dispatcher_, pool_, {}),
+      audit_service_(dispatcher_, pool_, {}),
       devices_(pool_, {}),
       device_batch_(pool_),
       device_service_(dispatcher_, devices_, device_batch_, {}),
       maintenance_(
           {.url = Phi(config.database_url),
            .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url),
+           .retention_days = config.retention_days,
            .on_schema_ready =
                [this, url = Phi(config.database_url), file = config.hospital_file] {
                  if (!file.empty()) MD_RETURN_IF_ERROR(ImportFirstHospitalFile(url, "medidesk_service", file));
@@ -80,6 +86,9 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
 
 Store::~Store() = default;
 
-std::vector<grpc::Service*> Store::services() { return {&access_service_, &conversation_service_, &knowledge_service_, &device_service_}; }
+std::vector<grpc::Service*> Store::services() {
+  return {&access_service_,  &conversation_service_, &knowledge_service_, &device_service_,
+          &patient_service_, &task_service_,         &audit_service_};
+}
 
 }  // namespace medidesk::store

@@ -22,9 +22,12 @@
 #include "store/maintenance.h"
 #include "store/metrics.h"
 #include "store/service/access_service.h"
+#include "store/service/audit_service.h"
 #include "store/service/conversation_service.h"
 #include "store/service/device_service.h"
 #include "store/service/knowledge_service.h"
+#include "store/service/patient_service.h"
+#include "store/service/task_service.h"
 
 namespace medidesk::store {
 
@@ -38,6 +41,7 @@ struct StoreConfig {
   std::chrono::milliseconds statement_timeout{10'000};
   std::string webhook_number;
   std::string hospital_file;
+  int retention_days = 0;
 
   void Register(FlagSet& flags);
   absl::Status Check() const;
@@ -66,6 +70,9 @@ class Store {
   ConversationService conversation_service_;
   KnowledgeRepository knowledge_;
   KnowledgeService knowledge_service_;
+  PatientService patient_service_;
+  TaskService task_service_;
+  AuditService audit_service_;
   DeviceRepository devices_;
   DeviceBatch device_batch_;
   DeviceService device_service_;

@@ -34,16 +34,12 @@ constexpr Query kQueueOutbound = {
     "select refusal, duplicate from medidesk.queue_outbound($1::uuid, $2::uuid, $3, nullif($4, '')::uuid, $5, $6)"};
 #define MD_FROM_CONVERSATIONS " from public.conversations c join public.contacts k on k.id = c.contact_id "
 constexpr Query kListConversations = {
-    "list_conversations", "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
-                          "where c.merged_into is null and ($1 = '' or c.status = $1) "
-                          "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
-                          "order by c.activity_minute desc, c.id desc limit $4::int"};
-constexpr Query kFindConversations = {
-    "find_conversations",
-    "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
-    "where regexp_replace(c.phone, '[^0-9]', '', 'g') = $5 and c.merged_into is null and ($1 = '' or c.status = $1) "
-    "and (c.activity_minute, c.id) < (to_timestamp($2::double precision * 60), $3::uuid) "
-    "order by c.activity_minute desc, c.id desc limit $4::int"};
+    "list_conversations",
+    "select " MD_CONVERSATION_COLUMNS
+    " from medidesk.find_conversations($1, $2, $3, $4, $5, $6::bigint, $7::uuid, $8::int) "
+    "with ordinality as f(id, n) join public.conversations c on c.id = f.id join public.contacts k on k.id = "
+    "c.contact_id "
+    "order by f.n"};
 constexpr Query kGetConversation = {
     "get_conversation",
     "select " MD_CONVERSATION_COLUMNS MD_FROM_CONVERSATIONS
@@ -227,25 +223,23 @@ asio::awaitable<absl::StatusOr<std::vector<v1::OutboxPart>>> ConversationReposit
 }
 
 asio::awaitable<absl::StatusOr<ConversationRepository::Page>> ConversationRepository::ListConversations(
-    std::string status, std::string phone_digits, std::optional<std::int64_t> before_minute, std::string before_id,
-    int limit, Deadline deadline) {
+    const ConversationFilter& filter, std::optional<std::int64_t> before_minute, std::string before_id, int limit,
+    Deadline deadline) {
   constexpr std::int64_t kFarMinute = 100'000'000;  // the year 2160
   const std::int64_t minute = before_minute.value_or(kFarMinute);
   if (!before_minute) before_id = "ffffffff-ffff-ffff-ffff-ffffffffffff";
-  const Query& query = phone_digits.empty() ? kListConversations : kFindConversations;
+  const std::string query = CleanText(filter.query);
   const std::function<Page(DbConnection&)> work = [&](DbConnection& connection) {
-    const pqxx::result rows =
-        phone_digits.empty()
-            ? ExecutePrepared(connection, kListConversations, status, minute, before_id, limit)
-            : ExecutePrepared(connection, kFindConversations, status, minute, before_id, limit, phone_digits);
     Page page;
-    for (const pqxx::row row : rows) {
+    for (const pqxx::row row :
+         ExecutePrepared(connection, kListConversations, query, filter.status, filter.phone_digits, filter.number_id,
+                         filter.assigned_to, minute, before_id, limit)) {
       ReadConversation(row, &page.conversations.emplace_back());
       page.last_minute = row[12].as<std::int64_t>();
     }
     return page;
   };
-  co_return co_await pool_.Run(query, deadline, work);
+  co_return co_await pool_.Run(kListConversations, deadline, work);
 }
 
 asio::awaitable<absl::StatusOr<std::optional<v1::Conversation>>> ConversationRepository::GetConversation(

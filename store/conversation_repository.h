@@ -17,6 +17,14 @@
 
 namespace medidesk::store {
 
+// Which conversations to list; what is empty lets all through.
+struct ConversationFilter {
+  std::string query;         // part of a name, or at least 4 digits of a number
+  std::string status;        // "active", "archived" or "human_takeover"
+  std::string phone_digits;  // the whole number
+  std::string number_id, assigned_to;
+};
+
 class ConversationRepository {
  public:
   using Deadline = DbPool::Clock::time_point;
@@ -51,7 +59,7 @@ class ConversationRepository {
     std::int64_t last_minute = 0;  // where the next page begins, with the last id
   };
   // Latest activity first; `before_minute` and `before_id` are the last of the previous page.
-  asio::awaitable<absl::StatusOr<Page>> ListConversations(std::string status, std::string phone_digits,
+  asio::awaitable<absl::StatusOr<Page>> ListConversations(const ConversationFilter& filter,
                                                           std::optional<std::int64_t> before_minute,
                                                           std::string before_id, int limit, Deadline deadline);
   asio::awaitable<absl::StatusOr<std::optional<v1::Conversation>>> GetConversation(const std::string& id,

@@ -1,6 +1,7 @@
 #include "store/maintenance.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/log.h"
@@ -72,6 +73,20 @@ void Maintenance::Round(pqxx::connection& connection) {
     next_sweep_ = now + options_.sweep;
     const auto swept = session.exec("select medidesk.sweep_turns()")[0][0].as<std::int64_t>();
     if (swept > 0) log::Warning("unanswered_turns", {{"tasks", swept}});
+  }
+  if (now >= next_expiry_) {
+    // One bounded batch a round, so that sealing goes on beside a long pass.
+    bool done = true;
+    if (options_.retention_days > 0) {
+      const pqxx::result row = session.exec("select expired, done from medidesk.expire_texts(" +
+                                            std::to_string(options_.retention_days) + ", 500, 2000)");
+      metrics_.expired_texts.Increment(row[0][0].as<double>());
+      done = row[0][1].as<bool>();
+    }
+    if (done) {
+      next_expiry_ = now + options_.expiry;
+      session.exec("select medidesk.forget_outcomes()");
+    }
   }
   if (now >= next_gauges_) {
     next_gauges_ = now + options_.gauges;

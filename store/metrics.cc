@@ -50,7 +50,10 @@ StoreMetrics::StoreMetrics(prometheus::Registry& registry, prometheus::Family<pr
           Named(prometheus::BuildGauge(), registry, "medidesk_store_open_tasks", "Staff tasks not done.").Add({})),
       audit_unsealed_rows(Named(prometheus::BuildGauge(), registry, "medidesk_store_audit_unsealed_rows",
                                 "Audit rows that wait for the next seal.")
-                              .Add({})) {}
+                              .Add({})),
+      expired_texts(Named(prometheus::BuildCounter(), registry, "medidesk_store_expired_texts_total",
+                          "Texts deleted because they were older than --retention_days.")
+                        .Add({})) {}
 
 void StoreMetrics::Observe(const char* query, std::chrono::nanoseconds took, bool slow) {
   query_seconds.Add({{"query", query}}, kSeconds).Observe(std::chrono::duration<double>(took).count());

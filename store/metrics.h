@@ -10,6 +10,7 @@
 //   medidesk_store_oldest_turn_seconds         age of the oldest unfinished turn
 //   medidesk_store_unfinished_turns            open and sealed turns
 //   medidesk_store_open_tasks                  staff tasks not done
+//   medidesk_store_expired_texts_total         texts deleted because of --retention_days
 //   medidesk_store_audit_unsealed_rows         audit rows the last round left for the next
 #pragma once
 
@@ -45,6 +46,7 @@ struct StoreMetrics {
   prometheus::Gauge& unfinished_turns;
   prometheus::Gauge& open_tasks;
   prometheus::Gauge& audit_unsealed_rows;
+  prometheus::Counter& expired_texts;
 
  private:
   StoreMetrics(prometheus::Registry& registry, prometheus::Family<prometheus::Gauge>& pool,

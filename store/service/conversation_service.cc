@@ -190,11 +190,18 @@ asio::awaitable<absl::Status> ConversationService::WatchOutbox(const rpc::Call&,
 asio::awaitable<absl::StatusOr<v1::ListConversationsResponse>> ConversationService::ListConversations(
     const rpc::Call& call, const v1::ListConversationsRequest& request) {
   MD_ASSIGN_OR_CO_RETURN(const int limit, PageSize(request.page_size(), 50));
-  std::string digits;
+  ConversationFilter filter;
+  filter.status = ToText(request.status());
+  filter.query = request.query();
+  filter.number_id = request.number_id();
+  filter.assigned_to = request.assigned_to();
+  MD_CO_RETURN_IF_ERROR(CheckOptionalId("number_id", request.number_id()));
+  MD_CO_RETURN_IF_ERROR(CheckOptionalId("assigned_to", request.assigned_to()));
+  if (request.query().size() > 400) co_return rpc::InvalidField("query", "at most 100 characters");
   for (const char c : request.phone()) {
-    if (c >= '0' && c <= '9') digits += c;
+    if (c >= '0' && c <= '9') filter.phone_digits += c;
   }
-  if (!request.phone().empty() && (digits.empty() || digits.size() > 32)) {
+  if (!request.phone().empty() && (filter.phone_digits.empty() || filter.phone_digits.size() > 32)) {
     co_return rpc::InvalidField("phone", "expected a phone number");
   }
   // Token: "<minute>.<id>" of the last conversation before.
@@ -209,9 +216,8 @@ asio::awaitable<absl::StatusOr<v1::ListConversationsResponse>> ConversationServi
     }
     minute = value;
   }
-  const std::string status(ToText(request.status()));
   MD_ASSIGN_OR_CO_RETURN(ConversationRepository::Page page,
-                         co_await repository_.ListConversations(status, digits, minute, id, limit, DeadlineOf(call)));
+                         co_await repository_.ListConversations(filter, minute, id, limit, DeadlineOf(call)));
   v1::ListConversationsResponse response;
   if (page.conversations.size() == static_cast<std::size_t>(limit)) {
     response.set_next_page_token(fmt::format("{}.{}", page.last_minute, page.conversations.back().id()));
