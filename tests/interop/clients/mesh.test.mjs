@@ -1,6 +1,7 @@
 // The four services as separate processes over mutual TLS, with the certificates that `medidesk certs` makes.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -33,7 +34,9 @@ function call(Service, where, channel, method, request, secret) {
   const metadata = new grpc.Metadata();
   if (secret) metadata.set('authorization', `Bearer ${secret}`);
   return new Promise((resolve) => client[method](request, metadata, { deadline: Date.now() + 25_000 },
-    (error, response) => { client.close(); resolve(error ? { code: grpc.status[error.code] } : { code: 'OK', response }); }));
+    (error, response) => { client.close(); resolve(error
+      ? { code: grpc.status[error.code], details: error.metadata.get('grpc-status-details-bin')[0] }
+      : { code: 'OK', response }); }));
 }
 const ask = (channel, secret, phone = '+15550702001') => call(assistantV1.AssistantService, address.assistant, channel, 'Reply',
   { inbound: { phone, text: 'What are the visiting hours of the ICU?' } }, secret);
@@ -116,6 +119,22 @@ test('the store wants a certificate, and nobody speaks plaintext', async () => {
   assert.equal((await listTokens(credentials('cli'))).code, 'OK');
   // Whoever holds a certificate and shows a token is held to the token.
   assert.equal((await listTokens(credentials('cli'), token)).code, 'PERMISSION_DENIED');
+});
+
+test('a token that asks too often is told when to come back', async () => {
+  const secret = await output(cli, ['token', 'create', 'eager', '--scope', 'screen'], { ...settings, ...files('cli') });
+  const eager = (await listTokens(credentials('cli'))).response.tokens.find((one) => one.name === 'eager');
+  const set = await call(storeV1.AccessService, address.store, credentials('cli'), 'SetLimit', {
+    commitId: randomUUID(), actor: { kind: 'ACTOR_KIND_OPERATOR' },
+    limit: { kind: 'LIMIT_KIND_REQUESTS', subject: 'LIMIT_SUBJECT_TOKEN', subjectId: eager.id, amount: 2, period: { seconds: 3600 } } });
+  assert.equal(set.code, 'OK');
+  const screen = () => call(assistantV1.AssistantService, address.assistant, credentials(), 'Screen', { text: 'hello' }, secret);
+  assert.equal((await screen()).code, 'OK');
+  assert.equal((await screen()).code, 'OK');
+  const refused = await screen();
+  assert.equal(refused.code, 'RESOURCE_EXHAUSTED');
+  assert.match(refused.details.toString('latin1'), /google\.rpc\.RetryInfo/);
+  assert.equal((await ask(credentials(), token)).code, 'OK'); // another token is not held up
 });
 
 test('a service beyond loopback does not start without certificates', async () => {
