@@ -184,7 +184,8 @@ Actions Session::OnTime(Moment now) {
       }
     }
   }
-  if (linking_ && !over_) linking_->OnTime();
+  // Its limits are those of the connection that links; the login has its own.
+  if (linking_ && !over_ && connection_ && connection_->pairing) linking_->OnTime();
   if (!pending_end_) login_.OnTime();
   return Finish();
 }
