@@ -1,3 +1,4 @@
+#include "cli/audit_command.h"
 #include "cli/certs_command.h"
 #include "cli/command.h"
 #include "cli/device_command.h"
@@ -10,6 +11,7 @@ namespace medidesk::cli {
 
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
+      &kAuditCommand,
       &kCertsCommand,
       &kDeviceCommand,
       &kDoctorCommand,
