@@ -161,9 +161,9 @@ TEST_F(DbPoolTest, RunsAJobAgainAfterADeadlock) {
   auto one = Start(forward), other = Start(backward);
   EXPECT_TRUE(one.get().ok());
   EXPECT_TRUE(other.get().ok());
-  EXPECT_EQ(runs, 3);
+  EXPECT_GE(runs, 3) << "on a slow machine PostgreSQL may end both";
   EXPECT_EQ(database_.Value<int>("select sum(n) from rows"), 4) << "each once";
-  EXPECT_EQ(metrics_.jobs_retried.Value(), 1);
+  EXPECT_EQ(metrics_.jobs_retried.Value(), runs - 2);
 }
 
 TEST_F(DbPoolTest, GivesUpAfterThreeRepetitions) {

@@ -8,15 +8,15 @@ create table if not exists medidesk.conversation_words (
 create or replace function medidesk.keep_words() returns trigger language plpgsql security definer set search_path = '' as $$
 begin
   insert into medidesk.conversation_words as w (conversation_id, words)
-  values (new.id, lower(coalesce(new.patient_name, '')) || e'\n' || regexp_replace(new.phone, '[^0-9]', '', 'g'))
+  values (new.id, lower(coalesce(new.patient_name, '')) || e'\n' || regexp_replace(coalesce(new.phone, ''), '[^0-9]', '', 'g'))
   on conflict (conversation_id) do update set words = excluded.words where w.words <> excluded.words;
   return null;
 end $$;
 create or replace trigger conversations_words after insert on public.conversations for each row execute function medidesk.keep_words();
 create or replace trigger conversations_new_words after update of patient_name, phone on public.conversations
-  for each row when (old.patient_name is distinct from new.patient_name or old.phone <> new.phone) execute function medidesk.keep_words();
+  for each row when (old.patient_name is distinct from new.patient_name or old.phone is distinct from new.phone) execute function medidesk.keep_words();
 insert into medidesk.conversation_words (conversation_id, words)
-select id, lower(coalesce(patient_name, '')) || e'\n' || regexp_replace(phone, '[^0-9]', '', 'g') from public.conversations
+select id, lower(coalesce(patient_name, '')) || e'\n' || regexp_replace(coalesce(phone, ''), '[^0-9]', '', 'g') from public.conversations
 on conflict (conversation_id) do nothing;
 
 -- Without the extension the same queries read more rows.
