@@ -13,7 +13,7 @@
 // A write takes an Idempotency-Key (a UUID) where its request has a commit_id; without one it gets a
 // fresh id, and a repetition is a second write.
 //
-// Thread-safe. What it is given must outlive it, and it every request.
+// Thread-safe. What it is given must outlive it, and so must the event loop; it outlives every request.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

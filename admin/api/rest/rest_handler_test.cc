@@ -58,10 +58,10 @@ class RestHandlerTest : public testing::Test {
     return request;
   }
   http::Response Handle(http::Request request) {
-    asio::io_context io;
-    auto answer = asio::co_spawn(io, Handler().Handle(request), asio::use_future);
-    auto work = asio::make_work_guard(io);  // long JSON comes back from another thread
-    while (answer.wait_for(0s) != std::future_status::ready) io.run_one_for(1s);
+    auto answer = asio::co_spawn(io_, Handler().Handle(request), asio::use_future);
+    auto work = asio::make_work_guard(io_);  // long JSON comes back from another thread
+    io_.restart();
+    while (answer.wait_for(0s) != std::future_status::ready) io_.run_one_for(1s);
     http::Response response = answer.get();
     Handler().Decorate(request, response);
     return response;
@@ -92,6 +92,7 @@ class RestHandlerTest : public testing::Test {
     return done.get();
   }
 
+  asio::io_context io_;
   FakeBackend backend_;
   FakeTokens tokens_;
   RestHandler::Options options_;
