@@ -11,13 +11,8 @@ namespace medidesk::cli {
 
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
-      &kAuditCommand,
-      &kCertsCommand,
-      &kDeviceCommand,
-      &kDoctorCommand,
-      &kExportCommand,
-      &kImportCommand,
-      &kTokenCommand,
+      &kAuditCommand,  &kCertsCommand,  &kDeviceCommand, &kDoctorCommand,
+      &kExportCommand, &kImportCommand, &kTokenCommand,
   };
   return all;
 }

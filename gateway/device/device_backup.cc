@@ -6,7 +6,6 @@
 #include "gateway/wa/byte_reader.h"
 #include "gateway/wa/byte_writer.h"
 #include "gateway/wa/key_derivation.h"
-#include "gateway/wa/key_derivation.h"
 
 namespace medidesk::gateway {
 namespace {
