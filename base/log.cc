@@ -7,11 +7,13 @@
 
 #include <chrono>
 #include <memory>
+#include <utility>
 
 namespace medidesk::log {
 namespace {
 
-Format g_format = Format::kText;  // set before threads start
+Format g_format = Format::kText;                // set before threads start
+thread_local const TraceId* t_trace = nullptr;  // of the innermost scope
 
 spdlog::logger& Logger() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
@@ -101,6 +103,10 @@ absl::Status Configure(std::string_view level, std::string_view format) {
   return absl::OkStatus();
 }
 
+TraceScope::TraceScope(TraceId trace) : trace_(std::move(trace)), outer_(t_trace) { t_trace = &trace_; }
+TraceScope::~TraceScope() { t_trace = outer_; }
+TraceId CurrentTrace() { return t_trace == nullptr ? nullptr : *t_trace; }
+
 bool Enabled(Level level) { return Logger().should_log(ToSpdlog(level)); }
 
 void Write(Level level, std::string_view event, Fields fields) {
@@ -115,6 +121,10 @@ std::string FormatLine(Format format, Level level, std::string_view event, Field
   const std::string time = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z",
                                        fmt::gmtime(static_cast<std::time_t>(unix_millis / 1000)), unix_millis % 1000);
   std::string line;
+  std::string_view trace = t_trace == nullptr || *t_trace == nullptr ? std::string_view() : std::string_view(**t_trace);
+  for (const Field& field : fields) {
+    if (std::string_view(field.name()) == "trace") trace = {};  // the line says it itself
+  }
   if (format == Format::kJson) {
     line = fmt::format(R"({{"time":"{}","level":"{}","event":")", time, Name(level));
     AppendEscaped(line, event);
@@ -125,6 +135,7 @@ std::string FormatLine(Format format, Level level, std::string_view event, Field
       line += "\":";
       std::visit(ValueWriter{line, true}, field.value());
     }
+    if (!trace.empty()) line.append(",\"trace\":\"").append(trace).append("\"");
     line += '}';
     return line;
   }
@@ -136,6 +147,7 @@ std::string FormatLine(Format format, Level level, std::string_view event, Field
     line += '=';
     std::visit(ValueWriter{line, false}, field.value());
   }
+  if (!trace.empty()) line.append(" trace=").append(trace);
   return line;
 }
 

@@ -8,12 +8,15 @@
 // must be wrapped in Public(), a promise that it is an id, a code or a name of our own. Phi<T>
 // and PhoneNumber have no way in.
 //
+// A line written while a TraceScope is open on its thread gets its trace id as the last field, `trace`.
+//
 // Thread-safe. Configure() once at start.
 #pragma once
 
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -58,6 +61,22 @@ using Fields = std::initializer_list<Field>;
 
 // `level` is debug, info, warning or error; `format` text or json. INVALID_ARGUMENT names the flag.
 absl::Status Configure(std::string_view level, std::string_view format);
+
+// What the lines of this thread belong to while it lives; scopes nest. Coroutines: base/traced_executor.h.
+using TraceId = std::shared_ptr<const std::string>;  // 32 hex digits; null: none
+class TraceScope {
+ public:
+  explicit TraceScope(TraceId trace);
+  ~TraceScope();
+  TraceScope(const TraceScope&) = delete;
+  TraceScope& operator=(const TraceScope&) = delete;
+
+ private:
+  const TraceId trace_;
+  const TraceId* const outer_;
+};
+// Of the innermost scope of this thread.
+TraceId CurrentTrace();
 
 bool Enabled(Level level);
 void Write(Level level, std::string_view event, Fields fields);

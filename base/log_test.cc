@@ -24,6 +24,26 @@ TEST(Log, WritesJsonLines) {
             R"({"time":"2026-11-24T10:00:00.005Z","level":"error","event":"x","a":"q\"\\\u000a","b":1.5})");
 }
 
+TEST(Log, NamesTheTraceOfTheInnermostScope) {
+  const auto line = [](Fields fields, Format format = Format::kText) {
+    return FormatLine(format, Level::kInfo, "x", fields, kTime).substr(25);
+  };
+  {
+    const TraceScope outer(std::make_shared<std::string>("0af7"));
+    EXPECT_EQ(line({{"a", 1}}), "info x a=1 trace=0af7");
+    EXPECT_EQ(line({{"trace", "own"}}), "info x trace=own");
+    EXPECT_EQ(FormatLine(Format::kJson, Level::kInfo, "x", {}, kTime),
+              R"({"time":"2026-11-24T10:00:00.005Z","level":"info","event":"x","trace":"0af7"})");
+    {
+      const TraceScope none(nullptr);
+      EXPECT_EQ(line({}), "info x");
+      EXPECT_EQ(CurrentTrace(), nullptr);
+    }
+    EXPECT_EQ(*CurrentTrace(), "0af7");
+  }
+  EXPECT_EQ(line({}), "info x");
+}
+
 TEST(Log, RefusesUnknownSettings) {
   EXPECT_EQ(Text(Configure("loud", "text")), "--log_level: expected debug, info, warning or error");
   EXPECT_EQ(Text(Configure("info", "xml")), "--log_format: expected text or json");

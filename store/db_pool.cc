@@ -127,6 +127,7 @@ void DbPool::Enqueue(Job job) {
     return job.done(rpc::WithRetryDelay(
         Error(absl::StatusCode::kUnavailable, "the store is preparing its database; try again"), milliseconds(1000)));
   }
+  job.trace = log::CurrentTrace();
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_ && queue_.size() < static_cast<std::size_t>(options_.max_waiting)) {
@@ -158,7 +159,11 @@ void DbPool::RunWorker() {
     lock.unlock();
     metrics_.pool_in_use.Increment();
     metrics_.pool_idle.Decrement();
-    absl::Status status = worker.RunJob(job);
+    absl::Status status;
+    {
+      const log::TraceScope scope(job.trace);
+      status = worker.RunJob(job);
+    }
     metrics_.pool_in_use.Decrement();
     metrics_.pool_idle.Increment();
     job.done(std::move(status));

@@ -32,6 +32,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "base/phi.h"
 #include "base/status.h"
 #include "store/database.h"
@@ -84,6 +85,7 @@ class DbPool {
     Clock::time_point deadline;
     const std::function<void(DbConnection&)>* work;
     std::function<void(absl::Status)> done;
+    log::TraceId trace = nullptr;  // set by Enqueue: of the call that asks
   };
   void Enqueue(Job job);
   // Counts a refused call and gives its error.

@@ -115,15 +115,25 @@ absl::Status RunningCall::End(std::exception_ptr error, absl::Status status) {
     if (cancelled_ != absl::StatusCode::kOk && Aborted(error)) {
       status = CancelledStatus();
     } else {
-      log::Error("rpc_exception", {{"method", log::Public(metrics_.method)}, {"type", log::Public(TypeName(error))}});
+      log::Error("rpc_exception", {{"method", log::Public(metrics_.method)},
+                                   {"type", log::Public(TypeName(error))},
+                                   {"trace", log::Public(call_.trace.trace_id)}});
       status = Error(absl::StatusCode::kInternal, "internal error");
     }
   } else if (cancelled_ != absl::StatusCode::kOk && status.code() == absl::StatusCode::kCancelled) {
     status = CancelledStatus();  // the handler noticed by itself
   }
   dispatcher_.Count(metrics_, status.code());
-  if (kind_ == CallKind::kUnary) {
-    metrics_.seconds->Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
+  const auto took = std::chrono::steady_clock::now() - start_;
+  if (kind_ == CallKind::kUnary) metrics_.seconds->Observe(std::chrono::duration<double>(took).count());
+  if (const log::Level level = status.ok() ? log::Level::kDebug : log::Level::kInfo; log::Enabled(level)) {
+    log::Write(
+        level, "rpc_ended",
+        {{"service", log::Public(dispatcher_.options_.service)},
+         {"method", log::Public(metrics_.method)},
+         {"code", log::Public(kCodeNames[std::clamp(static_cast<int>(status.code()), 0, MethodMetrics::kCodes - 1)])},
+         {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
+         {"trace", log::Public(call_.trace.trace_id)}});
   }
   Release();
   return status;

@@ -5,6 +5,7 @@
 #include <boost/asio/dispatch.hpp>
 
 #include "base/rpc/local.h"
+#include "base/traced_executor.h"
 
 namespace medidesk::rpc::internal {
 namespace {
@@ -38,7 +39,9 @@ void HandlerRun::Spawn() {
                  Error(absl::StatusCode::kCancelled, ""));
   try {
     const CallGuard* const guard = Guard();
-    asio::co_spawn(strand(), guard == nullptr ? work_(call()) : Guarded(*guard),
+    // Every line that the handler logs names its trace.
+    const TracedExecutor executor(strand(), std::make_shared<const std::string>(call().trace.trace_id));
+    asio::co_spawn(executor, guard == nullptr ? work_(call()) : Guarded(*guard),
                    asio::bind_cancellation_slot(slot(), [self](std::exception_ptr error, absl::Status status) {
                      self->Ended(std::move(error), std::move(status));
                    }));
