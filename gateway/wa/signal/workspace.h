@@ -1,0 +1,82 @@
+// The records of one number's device in memory: what Signal and the message layer work on.
+//
+//   Get("session 34600000002.0")   known: its bytes, or nullptr when there is no such record
+//                                  not known: nullptr, and the name is noted in missing()
+//   a step:  Begin -> Get, Put, Erase ... -> missing()? Rollback, load, run the step again : Keep
+//   Keep     adds what the step changed to the changes that TakeChanges hands out for one commit
+//
+// Records come in by Load and stay until they are old and the memory is wanted; one whose change is not stored yet is
+// never let go. So a step always sees what all steps before it did, stored or not.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/wa/device_record.h"
+
+namespace medidesk::gateway::wa {
+
+class Workspace {
+ public:
+  static constexpr std::size_t kDefaultLimit = 16u << 20;  // bytes
+
+  explicit Workspace(std::size_t limit = kDefaultLimit) : limit_(limit) {}
+
+  // nullptr: there is none, or it is not known and now missing. Valid until the next change.
+  const Bytes* Get(const RecordName& name);
+  bool Knows(const RecordName& name) const { return entries_.contains(KeyOf(name)); }
+  void Put(const RecordName& name, Bytes value);
+  void Erase(const RecordName& name);
+
+  // ---- Steps ----
+  void Begin();
+  void Rollback();
+  void Keep();
+  // What Get was asked for and is not known, since Begin or the last call.
+  std::vector<RecordName> TakeMissing();
+
+  // ---- The store ----
+  // The answer to a look-up of `asked`: what is not in `found` does not exist. What is known already stays as it is.
+  void Load(std::span<const RecordName> asked, std::vector<Record> found);
+  bool changed() const { return !changes_.empty(); }
+  // What the kept steps changed since the last call; it will be stored as commit `commit`, numbers growing.
+  RecordChanges TakeChanges(std::uint64_t commit);
+  void OnCommitted(std::uint64_t commit);
+  // Lets the records go that were used longest ago when there are too many; for the end of an input.
+  void Trim();
+
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  struct Entry {
+    std::optional<Bytes> value;  // nullopt: no such record
+    std::uint64_t used = 0;
+    std::uint64_t commit = 0;  // the last that changes it
+    bool unsent = false;       // changed since TakeChanges
+  };
+
+  static std::string KeyOf(const RecordName& name);
+  static RecordName NameOf(const std::string& key);
+  static std::size_t SizeOf(const std::string& key, const Entry& entry);
+  void Set(const RecordName& name, std::optional<Bytes> value);
+  void Replace(const std::string& key, std::optional<Bytes> value);
+
+  std::size_t limit_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::size_t bytes_ = 0;
+  std::uint64_t clock_ = 0;
+  std::uint64_t stored_ = 0;  // every commit up to here is
+  std::vector<RecordName> missing_;
+  std::map<std::string, std::optional<Bytes>> undo_;  // of the step that runs: what was there before
+  std::map<std::string, bool> changes_;               // kept, not taken; by key
+};
+
+}  // namespace medidesk::gateway::wa
