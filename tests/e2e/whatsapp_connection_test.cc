@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -392,7 +393,7 @@ TEST_F(WhatsAppConnectionTest, TriesAgainWhereNobodyListens) {
 
 class WhatsAppTlsTest : public WhatsAppConnectionTest {
  protected:
-  WhatsAppTlsTest() : folder_(std::filesystem::path(::testing::TempDir()) / "whatsapp_tls") {
+  WhatsAppTlsTest() : folder_(absl::StrCat(::testing::TempDir(), "whatsapp_tls.", getpid())) {
     std::filesystem::create_directories(folder_);
     MakeFiles("localhost");
     sim_.emplace(std::vector<std::string>{"--tls_cert=" + cert_, "--tls_key=" + key_});
