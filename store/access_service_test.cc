@@ -29,7 +29,8 @@ class AccessServiceTest : public ::testing::Test {
         pool_({.url = Phi(database_.url()), .connections = 4}, metrics_),
         repository_(pool_),
         dispatcher_(io_.executor(), registry_, {.service = "store"}),
-        service_(dispatcher_, repository_) {}
+        staff_(pool_),
+        service_(dispatcher_, repository_, staff_) {}
   ~AccessServiceTest() override { io_.Stop(); }
 
   template <class Response, class Request>
@@ -104,6 +105,7 @@ class AccessServiceTest : public ::testing::Test {
   DbPool pool_;
   AccessRepository repository_;
   rpc::Dispatcher dispatcher_;
+  StaffAccounts staff_;
   AccessService service_;
   rpc::Call call_;
 };

@@ -55,7 +55,8 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
              .start_closed = true},
             metrics_),
       access_(pool_),
-      access_service_(dispatcher_, access_),
+      staff_(pool_),
+      access_service_(dispatcher_, access_, staff_),
       tokens_([this](std::string secret) {
         return access_service_.Check(std::move(secret), DbPool::Clock::now() + std::chrono::seconds(2));
       }),
@@ -67,6 +68,7 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
       patient_service_(dispatcher_, pool_, {}),
       task_service_(dispatcher_, pool_, {}),
       audit_service_(dispatcher_, pool_, {}),
+      report_service_(dispatcher_, pool_),
       devices_(pool_, {}),
       device_batch_(pool_),
       device_service_(dispatcher_, devices_, device_batch_, {}),
@@ -88,7 +90,7 @@ Store::~Store() = default;
 
 std::vector<grpc::Service*> Store::services() {
   return {&access_service_,  &conversation_service_, &knowledge_service_, &device_service_,
-          &patient_service_, &task_service_,         &audit_service_};
+          &patient_service_, &task_service_,         &audit_service_,     &report_service_};
 }
 
 }  // namespace medidesk::store

@@ -27,7 +27,9 @@
 #include "store/service/device_service.h"
 #include "store/service/knowledge_service.h"
 #include "store/service/patient_service.h"
+#include "store/service/report_service.h"
 #include "store/service/task_service.h"
+#include "store/staff_accounts.h"
 
 namespace medidesk::store {
 
@@ -63,6 +65,7 @@ class Store {
   rpc::Dispatcher dispatcher_;
   DbPool pool_;
   AccessRepository access_;
+  StaffAccounts staff_;
   AccessService access_service_;
   rpc::TokenCheck tokens_;
   rpc::CallGuard guard_;
@@ -73,6 +76,7 @@ class Store {
   PatientService patient_service_;
   TaskService task_service_;
   AuditService audit_service_;
+  ReportService report_service_;
   DeviceRepository devices_;
   DeviceBatch device_batch_;
   DeviceService device_service_;

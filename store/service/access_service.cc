@@ -136,8 +136,8 @@ absl::Status CheckLimit(const v1::Limit& limit) {
 
 }  // namespace
 
-AccessService::AccessService(rpc::Dispatcher& dispatcher, AccessRepository& repository)
-    : dispatcher_(dispatcher), repository_(repository) {}
+AccessService::AccessService(rpc::Dispatcher& dispatcher, AccessRepository& repository, StaffAccounts& staff)
+    : dispatcher_(dispatcher), repository_(repository), staff_(staff) {}
 AccessService::~AccessService() = default;
 
 asio::awaitable<absl::StatusOr<v1::CreateTokenResponse>> AccessService::CreateToken(
@@ -289,5 +289,21 @@ asio::awaitable<absl::StatusOr<v1::ConsumeLimitResponse>> AccessService::Consume
   }
   co_return co_await repository_.ConsumeLimit(request, DeadlineOf(call));
 }
+
+#define MD_STAFF(Name)                                                                                        \
+  asio::awaitable<absl::StatusOr<v1::Name##Response>> AccessService::Name(const rpc::Call& call,              \
+                                                                          const v1::Name##Request& request) { \
+    return staff_.Name(call, request);                                                                        \
+  }
+MD_STAFF(CreateStaff)
+MD_STAFF(GetStaff)
+MD_STAFF(ListStaff)
+MD_STAFF(UpdateStaff)
+MD_STAFF(InviteStaff)
+MD_STAFF(SetPassword)
+MD_STAFF(Login)
+MD_STAFF(CheckSession)
+MD_STAFF(Logout)
+#undef MD_STAFF
 
 }  // namespace medidesk::store

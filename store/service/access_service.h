@@ -1,17 +1,18 @@
-// medidesk.store.v1.AccessService over the repository: tokens and limits. Accounts and sessions of staff answer
-// UNIMPLEMENTED. Thread-safe; must outlive its server.
+// medidesk.store.v1.AccessService: tokens and limits over the repository, staff and sessions over StaffAccounts.
+// Thread-safe; must outlive its server.
 #pragma once
 
 #include "base/rpc/serve.h"
 #include "medidesk/store/v1/access.grpc.pb.h"
 #include "store/access_repository.h"
+#include "store/staff_accounts.h"
 
 namespace medidesk::store {
 
 class AccessService final : public v1::AccessService::CallbackService {
  public:
   // Out of line, like the destructor: gRPC's machinery is compiled once, not wherever this header is read.
-  AccessService(rpc::Dispatcher& dispatcher, AccessRepository& repository);
+  AccessService(rpc::Dispatcher& dispatcher, AccessRepository& repository, StaffAccounts& staff);
   ~AccessService() override;
 
 // A handler free of gRPC, for tests, and its override.
@@ -29,6 +30,15 @@ class AccessService final : public v1::AccessService::CallbackService {
   MD_HANDLER(ListLimits)
   MD_HANDLER(SetLimit)
   MD_HANDLER(ConsumeLimit)
+  MD_HANDLER(CreateStaff)
+  MD_HANDLER(GetStaff)
+  MD_HANDLER(ListStaff)
+  MD_HANDLER(UpdateStaff)
+  MD_HANDLER(InviteStaff)
+  MD_HANDLER(SetPassword)
+  MD_HANDLER(Login)
+  MD_HANDLER(CheckSession)
+  MD_HANDLER(Logout)
 #undef MD_HANDLER
 
   // CheckToken without a call, for the store's own guard. `secret` is what was presented.
@@ -37,6 +47,7 @@ class AccessService final : public v1::AccessService::CallbackService {
  private:
   rpc::Dispatcher& dispatcher_;
   AccessRepository& repository_;
+  StaffAccounts& staff_;
 };
 
 }  // namespace medidesk::store
