@@ -22,11 +22,13 @@ int main(int argc, char** argv) {
   store::StoreConfig store_config;
   assistant::AssistantConfig assistant_config;
   admin::AdminConfig admin_config;
+  gateway::GatewayConfig gateway_config;
   std::string gateway_address = "127.0.0.1:7001", assistant_address = "127.0.0.1:7002",
               store_address = "127.0.0.1:7003";
   process.Register(flags);
   admin_config.Register(flags);
   assistant_config.Register(flags);
+  gateway_config.Register(flags);
   store_config.Register(flags);
   flags.Add("gateway_address", &gateway_address, "where the gateway listens; empty: nowhere");
   flags.Add("assistant_address", &assistant_address, "where the assistant listens; empty: nowhere");
@@ -34,6 +36,7 @@ int main(int argc, char** argv) {
   const auto check = [&]() -> absl::Status {
     MD_RETURN_IF_ERROR(store_config.Check());
     MD_RETURN_IF_ERROR(assistant_config.Check());
+    MD_RETURN_IF_ERROR(gateway_config.Check());
     return admin_config.Check();
   };
   if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, check)) return *code;
@@ -62,9 +65,11 @@ int main(int argc, char** argv) {
   const auto assistant_server = serve((*assistant)->dispatcher(), (*assistant)->services(), assistant_address, false);
   if (!assistant_server.ok()) return rpc::RefuseStart(assistant_server.status());
 
-  gateway::Gateway gateway(io.executor(), *registry, (*store_server)->InProcessChannel());
-  gateway.TrustNetwork(process.TrustsNetwork());
-  const auto gateway_server = serve(gateway.dispatcher(), gateway.services(), gateway_address, false);
+  const auto gateway = gateway::Gateway::Create(gateway_config, io.executor(), *registry,
+                                                (*store_server)->InProcessChannel(), gateway_address);
+  if (!gateway.ok()) return rpc::RefuseStart(gateway.status());
+  (*gateway)->TrustNetwork(process.TrustsNetwork());
+  const auto gateway_server = serve((*gateway)->dispatcher(), (*gateway)->services(), gateway_address, false);
   if (!gateway_server.ok()) return rpc::RefuseStart(gateway_server.status());
 
   // 3. HTTP opens last.
@@ -74,19 +79,22 @@ int main(int argc, char** argv) {
                                          {registry, std::make_shared<rpc::ProcessMetrics>()});
   if (!admin.ok()) return rpc::RefuseStart(admin.status());
   (*assistant)->Start();
+  (*gateway)->Start();
   log::Info("started", {{"http_port", (*admin)->port()}});
 
-  // 4. A stop signal drains from the outside in: HTTP, assistant, store.
+  // 4. A stop signal drains from the outside in: HTTP, WhatsApp, assistant, store.
   const auto drain = [&]() -> boost::asio::awaitable<void> {
     const std::chrono::milliseconds each = process.drain_time / 4;
     co_await (*admin)->Drain(each);
+    co_await (*gateway)->Drain();
     co_await (*gateway_server)->Drain(each / 2);
     co_await (*assistant_server)->Drain(each);
   };
   io.RunUntilSignal(process.drain_time, drain);
   (*admin)->Stop();
   (*assistant)->Stop();
-  for (const auto* server : {&gateway_server, &assistant_server, &store_server})
-    (**server)->Shutdown(std::chrono::milliseconds(0));
+  (*gateway_server)->Shutdown(std::chrono::milliseconds(0));
+  (*gateway)->Stop();
+  for (const auto* server : {&assistant_server, &store_server}) (**server)->Shutdown(std::chrono::milliseconds(0));
   io.Stop();
 }

@@ -43,6 +43,8 @@ class SealingKeys {
   absl::StatusOr<wa::Bytes> Open(const SealedName& name, wa::ByteView sealed) const;
   // Sealed under an older key than the one that seals now. False for what is not in our form.
   bool NeedsResealing(wa::ByteView sealed) const;
+  // Older keys are among them: what they sealed is to be sealed anew.
+  bool rotating() const { return keys_.size() > 1; }
 
   // The same for something that belongs to no number, such as a backup file; `purpose` keeps uses apart.
   wa::Bytes SealFile(std::string_view purpose, wa::ByteView plain) const;

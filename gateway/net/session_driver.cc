@@ -182,6 +182,8 @@ void SessionDriver::Abandon() {
 
 // ---- The session's actions ----------------------------------------------------------------------
 
+bool SessionDriver::MayWrite() const { return !options_.may_write || options_.may_write(); }
+
 void SessionDriver::Run(wa::Actions actions) {
   for (wa::Action& action : actions) {
     std::visit([this](auto& one) { Do(one); }, action);
@@ -191,13 +193,16 @@ void SessionDriver::Run(wa::Actions actions) {
 
 void SessionDriver::Do(wa::Connect& connect) {
   connection_ = connect.connection;
+  if (!MayWrite()) return Abandon();
   auto socket = MakeWhatsAppSocket(strand_, options_.server);
   socket_ = socket.ok() ? *std::move(socket) : nullptr;
   asio::co_spawn(strand_, RunConnection(connection_, socket_), asio::detached);
 }
 
 void SessionDriver::Do(wa::SendBytes& send) {
-  if (socket_ && send.connection == connection_) socket_->Send(std::move(send.bytes));
+  if (!socket_ || send.connection != connection_) return;
+  if (!MayWrite()) return Abandon();
+  socket_->Send(std::move(send.bytes));
 }
 
 void SessionDriver::Do(wa::Close& close) {

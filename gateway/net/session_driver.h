@@ -55,6 +55,8 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver> {
     std::shared_ptr<DeviceStore> store;
     std::shared_ptr<EventListener> listener;
     SessionClock clock = SystemMoment;
+    // Asked before every connect and every message: false, and the driver abandons itself. Empty: always.
+    std::function<bool()> may_write = {};
   };
 
   // `session` is fresh. The driver lives until Stop has returned.
@@ -86,6 +88,7 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver> {
 
   void Post(std::function<void(SessionDriver&)> task);
   boost::asio::awaitable<absl::Status> Ask(std::function<absl::Status(SessionDriver&)> task);
+  bool MayWrite() const;
   void Run(wa::Actions actions);
   void Do(wa::Connect& connect);
   void Do(wa::SendBytes& send);
