@@ -5,14 +5,16 @@
 #include "cli/doctor/doctor_command.h"
 #include "cli/export_command.h"
 #include "cli/import_command.h"
+#include "cli/link_command.h"
+#include "cli/number_command.h"
 #include "cli/token_command.h"
 
 namespace medidesk::cli {
 
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
-      &kAuditCommand,  &kCertsCommand,  &kDeviceCommand, &kDoctorCommand,
-      &kExportCommand, &kImportCommand, &kTokenCommand,
+      &kAuditCommand,  &kCertsCommand, &kDeviceCommand, &kDoctorCommand, &kExportCommand,
+      &kImportCommand, &kLinkCommand,  &kNumberCommand, &kTokenCommand,  &kUnlinkCommand,
   };
   return all;
 }
