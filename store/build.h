@@ -24,6 +24,7 @@
 #include "store/service/access_service.h"
 #include "store/service/audit_service.h"
 #include "store/service/conversation_service.h"
+#include "store/service/desk_service.h"
 #include "store/service/device_service.h"
 #include "store/service/knowledge_service.h"
 #include "store/service/patient_service.h"
@@ -76,6 +77,7 @@ class Store {
   PatientService patient_service_;
   TaskService task_service_;
   AuditService audit_service_;
+  DeskService desk_service_;
   ReportService report_service_;
   DeviceRepository devices_;
   DeviceBatch device_batch_;

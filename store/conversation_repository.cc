@@ -60,7 +60,10 @@ constexpr Query kListMessages = {
     "(select p.state from public.reply_parts p where p.reply_id = m.id order by "
     "array_position(array['failed','discarded','unknown','queued','sending','sent','delivered','read'], p.state) limit "
     "1) end, "
-    "m.verdict::text from public.messages m left join public.replies r on r.id = m.id "
+    "m.verdict::text, coalesce(r.staff_id::text, ''), coalesce(r.source, ''), "
+    "coalesce((select p.failure from public.reply_parts p where p.reply_id = m.id and p.failure is not null limit 1), "
+    "'') "
+    "from public.messages m left join public.replies r on r.id = m.id "
     "where m.conversation_id = (select coalesce(merged_into, id) from public.conversations where id = $1::uuid) "
     "and m.seq < $2::bigint order by m.seq desc limit $3::int"};
 constexpr Query kSetTakeover = {"set_takeover",
@@ -284,6 +287,9 @@ asio::awaitable<absl::StatusOr<std::vector<v1::Message>>> ConversationRepository
       if (!row[8].is_null()) message.set_origin(OriginFromText(row[8].c_str()));
       if (!row[9].is_null()) message.set_part_state(PartStateFromText(row[9].c_str()));
       if (!row[10].is_null()) VerdictFromJson(row[10].c_str(), message.mutable_verdict());
+      message.set_staff_id(row[11].c_str());
+      message.set_source(row[12].c_str());
+      message.set_failure(row[13].c_str());
     }
     return messages;
   };
