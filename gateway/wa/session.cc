@@ -365,7 +365,9 @@ void Session::OnNode(Node node) {
   if (node.tag == "ib") return login_.OnIb(node);
   if (node.tag == "message" || node.tag == "receipt") return OnStanza(std::move(node), /*needs_ack=*/true);
   if (const auto ack = AckOf(node, credentials_.account->jid)) SendNode(*ack);
-  if (node.tag == "call" || node.tag == "ack" || node.tag == "chatstate" || node.tag == "presence") {
+  // An answer to a question that the message layer has asked.
+  const bool answer = node.tag == "iq" && (node.Attr("type") == "result" || node.Attr("type") == "error");
+  if (answer || node.tag == "call" || node.tag == "ack" || node.tag == "chatstate" || node.tag == "presence") {
     OnStanza(std::move(node), /*needs_ack=*/false);
   }
 }

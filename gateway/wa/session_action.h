@@ -103,8 +103,9 @@ struct LoggedIn {
 // What waited while we were away has all come, or 60 s have passed.
 struct CaughtUp {};
 
-// A stanza whose effect is the message layer's: message, receipt, ack, chatstate, presence, call, and the notifications
-// devices, account_sync, privacy_token, mex and encrypt about a person's identity.
+// A stanza whose effect is the message layer's: message, receipt, ack, chatstate, presence, call, answers to questions
+// that were not the session's, and the notifications devices, account_sync, privacy_token, mex and encrypt about a
+// person's identity.
 struct StanzaReceived {
   Node node;
   bool offline = false;    // it waited while we were away

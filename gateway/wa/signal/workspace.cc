@@ -45,8 +45,10 @@ void Workspace::Replace(const std::string& key, std::optional<Bytes> value) {
 void Workspace::Set(const RecordName& name, std::optional<Bytes> value) {
   const std::string key = KeyOf(name);
   const auto found = entries_.find(key);
-  // A record that is not known is taken as absent for an undo: nobody has looked at it.
-  if (!undo_.contains(key)) undo_[key] = found == entries_.end() ? std::nullopt : found->second.value;
+  if (!undo_.contains(key)) {
+    const bool known = found != entries_.end();
+    undo_[key] = {.known = known, .value = known ? found->second.value : std::nullopt};
+  }
   Replace(key, std::move(value));
 }
 
@@ -59,14 +61,21 @@ void Workspace::Begin() {
 }
 
 void Workspace::Rollback() {
-  for (auto& [key, value] : undo_) Replace(key, std::move(value));
+  for (auto& [key, before] : undo_) {
+    if (before.known) {
+      Replace(key, std::move(before.value));
+    } else if (const auto found = entries_.find(key); found != entries_.end()) {
+      bytes_ -= SizeOf(found->first, found->second);
+      entries_.erase(found);
+    }
+  }
   undo_.clear();
 }
 
 void Workspace::Keep() {
   for (const auto& [key, before] : undo_) {
     Entry& entry = entries_[key];
-    if (entry.value == before && !entry.unsent) continue;
+    if (before.known && entry.value == before.value && !entry.unsent) continue;
     entry.unsent = true;
     changes_[key] = true;
   }

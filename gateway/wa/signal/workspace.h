@@ -75,7 +75,12 @@ class Workspace {
   std::uint64_t clock_ = 0;
   std::uint64_t stored_ = 0;  // every commit up to here is
   std::vector<RecordName> missing_;
-  std::map<std::string, std::optional<Bytes>> undo_;  // of the step that runs: what was there before
+  // What was there before the step that runs.
+  struct Before {
+    bool known;
+    std::optional<Bytes> value;
+  };
+  std::map<std::string, Before> undo_;
   std::map<std::string, bool> changes_;               // kept, not taken; by key
 };
 

@@ -63,6 +63,17 @@ TEST_F(WorkspaceTest, HandsEachChangeOutOnce) {
   EXPECT_THAT(workspace.TakeChanges(2).puts, IsEmpty());
 }
 
+TEST_F(WorkspaceTest, DeletesWhatItHasNotLookedAt) {
+  workspace.Begin();
+  workspace.Erase(Name("a"));
+  workspace.Rollback();
+  EXPECT_FALSE(workspace.Knows(Name("a")));
+  workspace.Begin();
+  workspace.Erase(Name("a"));
+  workspace.Keep();
+  EXPECT_THAT(workspace.TakeChanges(1).deletes, ElementsAre(Name("a")));
+}
+
 TEST_F(WorkspaceTest, KeepsTheNewestOfTwoStepsInOneCommit) {
   Absent("a");
   for (const std::size_t size : {2, 3}) {
