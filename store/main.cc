@@ -9,13 +9,16 @@
 #include "base/rpc/server.h"
 #include "store/build.h"
 #include "store/database_check.h"
+#include "store/migrator.h"
 
 int main(int argc, char** argv) {
   using namespace medidesk;
 
   // `medidesk-store --check [FLAG...]` serves nothing: it prints what it finds about the database.
-  const bool check = argc > 1 && std::string_view(argv[1]) == "--check";
-  if (check) --argc, ++argv;
+  // `medidesk-store --migrate [FLAG...]` brings the database to this release's schema and ends.
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  const bool check = mode == "--check", migrate = mode == "--migrate";
+  if (check || migrate) --argc, ++argv;
 
   // 1. Configuration: read once, here, and passed down as values.
   FlagSet flags("medidesk-store", "keeps conversations, turns and knowledge in PostgreSQL");
@@ -32,6 +35,11 @@ int main(int argc, char** argv) {
       std::printf("%s\n", ToJson(finding).c_str());
     }
     return 0;
+  }
+  if (migrate) {
+    const std::string& url = config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url;
+    const absl::Status done = store::Migrate(Phi(url), store::EmbeddedMigrations());
+    return done.ok() ? 0 : rpc::RefuseStart(done);
   }
 
   // 2. Objects, in the order they depend on each other; destroyed in reverse.

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <map>
+#include <string>
 
 #include "base/log.h"
 #include "store/db_connection.h"
@@ -29,6 +31,24 @@ void CreateTable(pqxx::connection& connection) {
       "create table if not exists medidesk.migrations "
       "(name text primary key, sha256 text not null, applied_at timestamptz not null default now())");
   tx.commit();
+}
+
+// True when every migration is there unchanged: then a login that may only read the list is enough.
+bool AllApplied(pqxx::connection& connection, std::span<const Migration> migrations) {
+  try {
+    pqxx::nontransaction session(connection);
+    if (session.exec1("select to_regclass('medidesk.migrations') is null")[0].as<bool>()) return false;
+    std::map<std::string, std::string> known;
+    for (const pqxx::row& row : session.exec("select name, sha256 from medidesk.migrations")) {
+      known.emplace(row[0].as<std::string>(), row[1].as<std::string>());
+    }
+    return std::all_of(migrations.begin(), migrations.end(), [&](const Migration& migration) {
+      const auto found = known.find(std::string(migration.name));
+      return found != known.end() && found->second == Sha256Hex(migration.sql);
+    });
+  } catch (const pqxx::sql_error&) {
+    return false;  // not even that: what follows says so
+  }
 }
 
 // True when this call applied it.
@@ -57,6 +77,7 @@ absl::Status Migrate(const Phi<std::string>& url, std::span<const Migration> mig
   try {
     // No role: what a migration creates belongs to the login.
     const auto connection = OpenConnection(url, "", std::chrono::milliseconds(0));
+    if (AllApplied(*connection, migrations)) return absl::OkStatus();
     CreateTable(*connection);
     for (const Migration& migration : migrations) {
       current = migration.name;

@@ -2,7 +2,8 @@
 //
 // The files of store/migrations are embedded in the binary. Each is applied once, in one
 // transaction under an advisory lock, and recorded with its hash in medidesk.migrations; a file
-// that was changed after it had been applied is refused. Several stores may start at once.
+// that was changed after it had been applied is refused. Several stores may start at once. Where nothing
+// is left to apply, a login that may read that table will do.
 #pragma once
 
 #include <span>

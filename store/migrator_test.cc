@@ -41,6 +41,17 @@ TEST(Migrate, MayBeRunAgainByHand) {
   EXPECT_TRUE(AnswerOneMessage(database.url()).ok());
 }
 
+TEST(Migrate, NeedsNoRightToCreateWhereNothingIsLeftToApply) {
+  TestDatabase database;
+  MakeRole(database, "medidesk_migrated", "login password 'medidesk_migrated'");
+  database.Admin("grant medidesk_service to medidesk_migrated");
+  const std::string url = UrlOf(database, "medidesk_migrated");
+  EXPECT_TRUE(Migrate(Phi(url), EmbeddedMigrations()).ok());
+  EXPECT_TRUE(AnswerOneMessage(url).ok());
+  database.Sql("delete from medidesk.migrations where name = '0012_trace'");
+  EXPECT_EQ(Migrate(Phi(url), EmbeddedMigrations()).code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST(Migrate, MayBeStartedByFourStoresAtOnce) {
   TestDatabase database(/*migrate=*/false);
   std::vector<absl::Status> results(4);
