@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "base/uuid.h"
+#include "gateway/device/baileys_auth.h"
 #include "gateway/device/device_restore.h"
 #include "medidesk/store/v1/device.grpc.pb.h"
 
@@ -66,6 +67,19 @@ absl::StatusOr<store::v1::Number> FindNumber(Context& context, const std::string
   request.set_name(name);
   MD_ASSIGN_OR_RETURN(auto response, (context.Call<DeviceService>(context.Store(), MD_METHOD(GetNumber), request)));
   return std::move(*response.mutable_number());
+}
+
+// Made where it is not there yet.
+absl::StatusOr<store::v1::Number> FindOrMakeNumber(Context& context, const std::string& name) {
+  auto number = FindNumber(context, name);
+  if (!absl::IsNotFound(number.status())) return number;
+  store::v1::UpsertNumberRequest make;
+  make.set_commit_id(NewUuid());
+  make.mutable_number()->set_name(name);
+  *make.mutable_actor() = Context::Operator();
+  MD_ASSIGN_OR_RETURN(auto made,
+                      (context.Call<DeviceService>(context.Store(), MD_METHOD(UpsertNumber), std::move(make))));
+  return std::move(*made.mutable_number());
 }
 
 // What a backup holds of a number, read from the store.
@@ -186,20 +200,28 @@ absl::StatusOr<int> Import(Context& context, Arguments& arguments) {
   MD_ASSIGN_OR_RETURN(const wa::Bytes file, ReadFile(path));
   MD_ASSIGN_OR_RETURN(const DeviceBackup backup, OpenBackup(file, keys));
   const std::string name = as.value_or(backup.number_name);
-  auto number = FindNumber(context, name);
-  if (absl::IsNotFound(number.status())) {
-    store::v1::UpsertNumberRequest make;
-    make.set_commit_id(NewUuid());
-    make.mutable_number()->set_name(name);
-    *make.mutable_actor() = Context::Operator();
-    const auto made = context.Call<DeviceService>(context.Store(), MD_METHOD(UpsertNumber), make);
-    if (!made.ok()) return made.status();
-    number = made->number();
-  }
-  if (!number.ok()) return number.status();
-  MD_RETURN_IF_ERROR(Restore(context, keys, backup, *number));
+  MD_ASSIGN_OR_RETURN(const store::v1::Number number, FindOrMakeNumber(context, name));
+  MD_RETURN_IF_ERROR(Restore(context, keys, backup, number));
   context.out() << fmt::format(
-      "Number '{}' has its device back. Start a gateway: it logs in and uploads fresh pre-keys.\n", number->name());
+      "Number '{}' has its device back. Start a gateway: it logs in and uploads fresh pre-keys.\n", number.name());
+  return kDone;
+}
+
+// The linked device of a stopped Baileys bot: its folder of JSON files, of which one holds what may be kept.
+absl::StatusOr<int> ImportBaileys(Context& context, Arguments& arguments) {
+  MD_ASSIGN_OR_RETURN(const auto as, arguments.Option("--as"));
+  MD_ASSIGN_OR_RETURN(const std::string folder, arguments.Word("DIR"));
+  MD_RETURN_IF_ERROR(arguments.Finish());
+  MD_ASSIGN_OR_RETURN(const SealingKeys keys, MasterKeys());
+  const auto file = ReadFile(folder + "/creds.json");
+  if (!file.ok()) return Error(absl::StatusCode::kNotFound, "DIR holds no creds.json that can be read");
+  MD_ASSIGN_OR_RETURN(const DeviceBackup backup, gateway::ReadBaileysCredentials(wa::AsText(*file)));
+  MD_ASSIGN_OR_RETURN(const store::v1::Number number, FindOrMakeNumber(context, as.value_or("main")));
+  MD_RETURN_IF_ERROR(Restore(context, keys, backup, number));
+  context.out() << fmt::format(
+      "Number '{}' has the old bot's device. Never start that bot with this folder again: two programs on one device "
+      "disconnect each other. Then start a gateway.\n",
+      number.name());
   return kDone;
 }
 
@@ -215,16 +237,20 @@ absl::StatusOr<int> Renew(Context& context, Arguments& arguments) {
 }
 
 absl::StatusOr<int> Run(Context& context, Arguments& arguments) {
-  MD_ASSIGN_OR_RETURN(const std::string action, arguments.Word("export, import or renew"));
+  MD_ASSIGN_OR_RETURN(const std::string action, arguments.Word("export, import, import-baileys or renew"));
   if (action == "export") return Export(context, arguments);
   if (action == "import") return Import(context, arguments);
+  if (action == "import-baileys") return ImportBaileys(context, arguments);
   if (action == "renew") return Renew(context, arguments);
-  return Usage("expected export, import or renew");
+  return Usage("expected export, import, import-baileys or renew");
 }
 
 }  // namespace
 
-constexpr Command kDeviceCommand = {"device", "a linked device's keys: back up, restore",
-                                    "device export NAME FILE\ndevice import FILE [--as NAME]\ndevice renew NAME", &Run};
+constexpr Command kDeviceCommand = {
+    "device", "a linked device's keys: back up, restore",
+    "device export NAME FILE\ndevice import FILE [--as NAME]\ndevice import-baileys DIR "
+    "[--as NAME]\ndevice renew NAME",
+    &Run};
 
 }  // namespace medidesk::cli
