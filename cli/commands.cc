@@ -6,6 +6,8 @@
 #include "cli/export_command.h"
 #include "cli/health_command.h"
 #include "cli/import_command.h"
+#include "cli/link_command.h"
+#include "cli/number_command.h"
 #include "cli/token_command.h"
 #include "cli/trace_command.h"
 
@@ -13,8 +15,8 @@ namespace medidesk::cli {
 
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
-      &kAuditCommand,  &kCertsCommand,  &kDeviceCommand, &kDoctorCommand, &kExportCommand,
-      &kHealthCommand, &kImportCommand, &kTokenCommand,  &kTraceCommand,
+      &kAuditCommand,  &kCertsCommand, &kDeviceCommand, &kDoctorCommand, &kExportCommand, &kHealthCommand,
+      &kImportCommand, &kLinkCommand,  &kNumberCommand, &kTokenCommand,  &kTraceCommand,  &kUnlinkCommand,
   };
   return all;
 }
