@@ -129,13 +129,19 @@ asio::awaitable<http::Response> Webhook::Post(http::Request& request) {
                  .timestamp = message.timestamp,
                  .trace = TraceOf(request),
                  .deadline = std::chrono::steady_clock::now() + options_.budget};
+  const std::string trace = call.trace.trace_id;
+  const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<ReplyResult> result = co_await CallWithinBudget(std::move(call));
-  if (!result.ok()) {
-    const absl::StatusCode code = result.status().code();
-    if (code == absl::StatusCode::kDeadlineExceeded && metrics_ != nullptr) metrics_->OnWebhookTimeout();
-    co_return Failed(request, result.status());
-  }
-  co_return http::JsonResponse(200, SuccessBody(*result, message_id));
+  const absl::StatusCode code = result.status().code();
+  if (code == absl::StatusCode::kDeadlineExceeded && metrics_ != nullptr) metrics_->OnWebhookTimeout();
+  http::Response response =
+      result.ok() ? http::JsonResponse(200, SuccessBody(*result, message_id)) : Failed(request, result.status());
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  log::Info("webhook_answered", {{"request", log::Public(request.id)},
+                                 {"code", response.status},
+                                 {"ms", took.count()},
+                                 {"trace", log::Public(trace)}});
+  co_return response;
 }
 
 asio::awaitable<absl::StatusOr<ReplyResult>> Webhook::CallWithinBudget(ReplyCall call) {
