@@ -96,6 +96,15 @@ void Maintenance::Round(pqxx::connection& connection) {
     metrics_.unfinished_turns.Set(turns[0][0].as<double>());
     metrics_.oldest_turn_seconds.Set(turns[0][1].as<double>());
     metrics_.open_tasks.Set(session.exec("select count(*) from public.tasks where state <> 'done'")[0][0].as<double>());
+    metrics_.oldest_urgent_task_seconds.Set(
+        session
+            .exec("select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) from public.tasks "
+                  "where state <> 'done' and state = 'open' and priority = 1")[0][0]
+            .as<double>());
+    const pqxx::result replicas = session.exec(
+        "select count(*), coalesce(max(extract(epoch from replay_lag)), 0) from pg_catalog.pg_stat_replication");
+    metrics_.replicas.Set(replicas[0][0].as<double>());
+    metrics_.replication_lag_seconds.Set(replicas[0][1].as<double>());
     metrics_.audit_unsealed_rows.Set(
         session
             .exec(

@@ -48,6 +48,15 @@ StoreMetrics::StoreMetrics(prometheus::Registry& registry, prometheus::Family<pr
                            .Add({})),
       open_tasks(
           Named(prometheus::BuildGauge(), registry, "medidesk_store_open_tasks", "Staff tasks not done.").Add({})),
+      oldest_urgent_task_seconds(Named(prometheus::BuildGauge(), registry, "medidesk_store_oldest_urgent_task_seconds",
+                                       "Age of the oldest urgent task that nobody has taken.")
+                                     .Add({})),
+      replicas(
+          Named(prometheus::BuildGauge(), registry, "medidesk_store_replicas", "Servers that replicate the database.")
+              .Add({})),
+      replication_lag_seconds(Named(prometheus::BuildGauge(), registry, "medidesk_store_replication_lag_seconds",
+                                    "How far the slowest replica is behind, where the login may see it.")
+                                  .Add({})),
       audit_unsealed_rows(Named(prometheus::BuildGauge(), registry, "medidesk_store_audit_unsealed_rows",
                                 "Audit rows that wait for the next seal.")
                               .Add({})),

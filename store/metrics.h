@@ -10,6 +10,9 @@
 //   medidesk_store_oldest_turn_seconds         age of the oldest unfinished turn
 //   medidesk_store_unfinished_turns            open and sealed turns
 //   medidesk_store_open_tasks                  staff tasks not done
+//   medidesk_store_oldest_urgent_task_seconds  age of the oldest urgent task that nobody has taken
+//   medidesk_store_replicas                    servers that replicate the database
+//   medidesk_store_replication_lag_seconds     of the slowest, where the login may see it (pg_monitor)
 //   medidesk_store_expired_texts_total         texts deleted because of --retention_days
 //   medidesk_store_audit_unsealed_rows         audit rows the last round left for the next
 #pragma once
@@ -45,6 +48,9 @@ struct StoreMetrics {
   prometheus::Gauge& oldest_turn_seconds;
   prometheus::Gauge& unfinished_turns;
   prometheus::Gauge& open_tasks;
+  prometheus::Gauge& oldest_urgent_task_seconds;
+  prometheus::Gauge& replicas;
+  prometheus::Gauge& replication_lag_seconds;
   prometheus::Gauge& audit_unsealed_rows;
   prometheus::Counter& expired_texts;
 

@@ -1,6 +1,9 @@
 #include "base/rpc/process.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <prometheus/exposer.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@ namespace medidesk::rpc {
 namespace {
 
 const std::chrono::steady_clock::time_point kStart = std::chrono::steady_clock::now();
+std::string g_certificate;  // file of our certificate; set before threads start; empty: none
 
 prometheus::MetricFamily Family(const char* name, const char* help, prometheus::MetricType type, double value) {
   prometheus::ClientMetric metric;
@@ -23,6 +27,20 @@ prometheus::MetricFamily Family(const char* name, const char* help, prometheus::
     metric.gauge.value = value;
   }
   return {name, help, type, {std::move(metric)}};
+}
+
+// Seconds until the certificate ends, negative once it has; nullopt when the file holds none. Read anew for each
+// scrape: it may have been renewed.
+std::optional<double> CertificateSeconds(const std::string& path) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "r"), BIO_free);
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+      file == nullptr ? nullptr : PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
+  int days = 0, seconds = 0;
+  const bool read =
+      certificate != nullptr && ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate.get())) == 1;
+  ERR_clear_error();
+  if (!read) return std::nullopt;
+  return days * 86'400.0 + seconds;
 }
 
 }  // namespace
@@ -55,6 +73,7 @@ std::optional<int> ConfigureProcess(FlagSet& flags, int argc, const char* const*
   if (status.ok() && !process.tls.empty()) status = CheckTlsFiles(process.tls);
   if (status.ok()) status = check();
   if (!status.ok()) return RefuseStart(status);
+  g_certificate = process.tls.cert;
   if (process.TrustsNetwork()) log::Warning("plaintext_network_trusted");
   return std::nullopt;
 }
@@ -83,7 +102,7 @@ std::vector<prometheus::MetricFamily> ProcessMetrics::Collect() const {
     return entries;
   };
   using prometheus::MetricType;
-  return {
+  std::vector<prometheus::MetricFamily> families = {
       Family("medidesk_process_memory_bytes", "Resident memory.", MetricType::Gauge,
              static_cast<double>(ResidentBytes())),
       Family("medidesk_process_uptime_seconds", "Time since the start.", MetricType::Gauge,
@@ -93,6 +112,12 @@ std::vector<prometheus::MetricFamily> ProcessMetrics::Collect() const {
       Family("medidesk_process_threads", "Threads.", MetricType::Gauge, count("/proc/self/task")),
       Family("medidesk_process_open_files", "Open file descriptors.", MetricType::Gauge, count("/proc/self/fd")),
   };
+  if (g_certificate.empty()) return families;
+  if (const auto left = CertificateSeconds(g_certificate)) {
+    families.push_back(Family("medidesk_process_certificate_seconds", "Time until the TLS certificate ends.",
+                              MetricType::Gauge, *left));
+  }
+  return families;
 }
 
 absl::StatusOr<std::unique_ptr<prometheus::Exposer>> ServeMetrics(const std::string& address,
