@@ -1,6 +1,9 @@
 #include "safety/evidence.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <optional>
 
 namespace medidesk::safety {
 namespace {
@@ -24,8 +27,14 @@ bool Inside(const Hit& guard, const Match& match) {
 }  // namespace
 
 Evidence::Evidence(const Tables& tables, const Numerals& numerals, const Lexicon& lexicon, const Words& words)
-    : tables_(tables), words_(words), hits_(lexicon.Find(words)) {
+    : tables_(tables), words_(words) {
+  Lexicon::Findings findings = lexicon.Find(words);
+  hits_ = std::move(findings.hits);
   const std::size_t count = words.tokens.size();
+  std::size_t han = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    han += words.tokens[i].letters == 1 && ScriptOf(words.Text(i)) == Script::kHan;
+  mostly_han_ = han * 2 > count;
   clauses_.resize(count);
   sentences_.resize(count);
   flags_.resize(count);
@@ -34,6 +43,7 @@ Evidence::Evidence(const Tables& tables, const Numerals& numerals, const Lexicon
     clauses_[i] = clauses_[i - 1] + (before >= Break::kClause ? 1 : 0);
     sentences_[i] = sentences_[i - 1] + (before == Break::kSentence ? 1 : 0);
   }
+  DropForeign(findings.words);
   AddMeasures(numerals);
   DropShadowed();
   for (const Hit& hit : hits_) {
@@ -52,35 +62,80 @@ Evidence::Evidence(const Tables& tables, const Numerals& numerals, const Lexicon
   for (std::size_t i = 1; i < begins_.size(); ++i) begins_[i] += begins_[i - 1];
 }
 
+// "die" is German for "the" and "dada" is a chest in Jakarta and a grandfather in Delhi: a word that
+// the message's main language has for itself says nothing in another that the message hardly uses.
+void Evidence::DropForeign(const std::vector<LanguageSet>& frequent) {
+  const std::size_t languages = tables_.languages.size();
+  std::vector<LanguageSet> owners = frequent;
+  std::vector<LanguageSet> firm = frequent;  // without what is only perhaps a word of the language
+  for (const Hit& hit : hits_) {
+    const LanguageSet bit = LanguageSet{1} << hit.language;
+    for (std::uint32_t i = hit.first; i <= hit.last; ++i) {
+      if (!hit.weak) firm[i] |= bit;
+      owners[i] |= bit;
+    }
+  }
+  std::array<double, 32> scores{};
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    if (firm[i] == 0) continue;
+    const double share = 1.0 / std::popcount(firm[i]);
+    for (std::size_t language = 0; language < languages; ++language) {
+      if (firm[i] >> language & 1) scores[language] += share;
+    }
+  }
+  const auto main = static_cast<std::size_t>(
+      std::max_element(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(languages)) - scores.begin());
+  if (scores[main] < 1) return;
+  std::erase_if(hits_, [&](const Hit& hit) {
+    if (hit.language == main || scores[main] < 2 * scores[hit.language]) return false;
+    if (hit.weak && scores[hit.language] < 1 && scores[main] >= 2) return true;
+    if (hit.last - hit.first > 1) return false;
+    if (hit.first == hit.last && hit.language != 0 && words_.tokens[hit.first].letters <= 3 &&
+        ScriptOf(words_.Text(hit.first)) == Script::kLatin) {
+      return true;
+    }
+    for (std::uint32_t i = hit.first; i <= hit.last; ++i) {
+      if ((owners[i] >> main & 1) == 0) return false;
+    }
+    return true;
+  });
+}
+
 // A number beside a unit ("6 weeks", "6 week old"), or a number of a given size alone.
 void Evidence::AddMeasures(const Numerals& numerals) {
   std::vector<Hit> found;
-  std::vector<std::int64_t> unit_at(words_.tokens.size(), -1);  // index of a hit that starts here
-  std::vector<bool> is_unit(tables_.concepts.size());
-  for (const Measure& measure : tables_.measures) {
-    if (!measure.bare) is_unit[measure.unit] = true;
-  }
-  for (std::size_t i = 0; i < hits_.size(); ++i) {
-    if (is_unit[hits_[i].concept_id]) unit_at[hits_[i].first] = static_cast<std::int64_t>(i);
+  const auto value_of = [&](std::size_t word) -> std::optional<double> {
+    if (word >= words_.tokens.size()) return std::nullopt;
+    const Token& token = words_.tokens[word];
+    if (token.number) return token.value;
+    const auto numeral = numerals.find(words_.Text(token));
+    return numeral == numerals.end() ? std::nullopt : std::optional(numeral->second);
+  };
+  const auto add = [&](const Hit& unit, std::size_t number) {
+    const auto value = value_of(number);
+    if (!value) return false;
+    for (const Measure& measure : tables_.measures) {
+      if (measure.bare || measure.unit != unit.concept_id || *value < measure.min || *value > measure.max) continue;
+      const auto word = static_cast<std::uint32_t>(number);
+      found.push_back({.concept_id = measure.concept_id,
+                       .language = unit.language,
+                       .first = std::min(word, unit.first),
+                       .last = std::max(word, unit.last)});
+    }
+    return true;
+  };
+  for (const Hit& hit : hits_) {
+    // A full stop may come between, German's "33. Woche"; Swahili has the number last, "wiki tatu".
+    if (hit.first > 0 && add(hit, hit.first - 1)) continue;
+    const std::size_t next = std::size_t{hit.last} + 1;
+    if (next < words_.tokens.size() && words_.tokens[next].before == Break::kNone) add(hit, next);
   }
   for (std::uint32_t i = 0; i < words_.tokens.size(); ++i) {
     const Token& token = words_.tokens[i];
-    double value = token.value;
-    if (!token.number) {
-      const auto numeral = numerals.find(words_.Text(token));
-      if (numeral == numerals.end()) continue;
-      value = numeral->second;
-    }
+    if (!token.number) continue;
     for (const Measure& measure : tables_.measures) {
-      if (value < measure.min || value > measure.max) continue;
-      if (measure.bare) {
-        if (token.number) found.push_back({.concept_id = measure.concept_id, .language = 0, .first = i, .last = i});
-        continue;
-      }
-      if (i + 1 >= words_.tokens.size() || unit_at[i + 1] < 0) continue;
-      const Hit& unit = hits_[static_cast<std::size_t>(unit_at[i + 1])];
-      if (unit.concept_id != measure.unit || words_.tokens[i + 1].before != Break::kNone) continue;
-      found.push_back({.concept_id = measure.concept_id, .language = unit.language, .first = i, .last = unit.last});
+      if (!measure.bare || token.value < measure.min || token.value > measure.max) continue;
+      found.push_back({.concept_id = measure.concept_id, .language = 0, .first = i, .last = i});
     }
   }
   hits_.insert(hits_.end(), found.begin(), found.end());
@@ -110,8 +165,8 @@ void Evidence::DropShadowed() {
     if (hit.concept_id == kIgnore || hit.concept_id == kKnown) return true;
     const std::uint8_t size = size_of(hit);
     if (covered(harmless, hit, size)) return true;
-    const bool guard =
-        hit.concept_id < kGuards && hit.concept_id != kFiller && hit.concept_id != kOr && hit.concept_id != kPolite;
+    const bool guard = hit.concept_id < kGuards && hit.concept_id != kFiller && hit.concept_id != kOr &&
+                       hit.concept_id != kPolite && hit.concept_id != kSufferer;
     return guard && covered(longest, hit, static_cast<std::uint8_t>(size + 1));
   });
 }
@@ -140,7 +195,7 @@ bool Evidence::Guards(LanguageId guard, LanguageId hit) const {
   const std::string& x = tables_.languages[guard];
   const std::string& y = tables_.languages[hit];
   if (guard == hit || y == "en") return true;
-  return (x == "en" && (y.starts_with("hi") || y == "ar")) || (x.starts_with("hi") && y.starts_with("hi"));
+  return (x == "en" && y != "es" && y != "pt" && y != "fr") || (x.starts_with("hi") && y.starts_with("hi"));
 }
 
 bool Evidence::Negated(const Match& match) const {
@@ -228,6 +283,8 @@ bool Evidence::AsksAbout(const Match& match) const {
   }
   return false;
 }
+
+bool Evidence::HasSufferer(const Match& match) const { return HasIn(clauses_, kSufferer, match); }
 
 // The parts (clauses, sentences) are numbered in order, so the first hit that reaches the match's
 // first part decides.

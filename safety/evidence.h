@@ -44,11 +44,16 @@ class Evidence {
   bool PastInSentence(const Match& match) const;  // "in 2019 my dad had a bypass, chest feels tight"
   bool ResolvedAfter(const Match& match) const;   // "... is gone now"
   bool AsksAbout(const Match& match) const;       // "symptoms of a heart attack"
+  bool HasSufferer(const Match& match) const;     // "symptoms of a heart attack, my dad has them"
   bool HasInSentence(ConceptId concept_id, const Match& match) const;
   bool WholeMessage(const Match& match) const;  // but for polite words
 
+  // A window counts words; Chinese ones have about two characters each.
+  int Window(int words) const { return mostly_han_ ? words * 2 : words; }
+
  private:
   void AddMeasures(const Numerals& numerals);
+  void DropForeign(const std::vector<LanguageSet>& frequent);
   void DropShadowed();
   bool HasIn(const std::vector<std::uint32_t>& parts, ConceptId concept_id, const Match& match) const;
   bool Guards(LanguageId guard, LanguageId hit) const;
@@ -63,7 +68,8 @@ class Evidence {
   std::vector<std::uint32_t> begins_;     // into hits_, by concept
   std::vector<std::uint32_t> clauses_;    // number of the clause, by word
   std::vector<std::uint32_t> sentences_;  // number of the sentence, by word
-  std::vector<std::uint8_t> flags_;       // by word: kSymptom, kFillerWord, kOrWord, kPoliteWord
+  bool mostly_han_ = false;
+  std::vector<std::uint8_t> flags_;  // by word: kSymptom, kFillerWord, kOrWord, kPoliteWord
 };
 
 }  // namespace medidesk::safety

@@ -17,7 +17,8 @@ bool Overlaps(const Hit& hit, const std::vector<Hit>& hits) {
 }
 
 // The hit of a slot that lies nearest to what is matched so far and keeps the match in the window.
-std::optional<Hit> Nearest(const Evidence& evidence, const Slot& slot, const Match& match, int window) {
+std::optional<Hit> Nearest(const Evidence& evidence, const Slot& slot, const Match& match, int words) {
+  const int window = evidence.Window(words);
   std::optional<Hit> best;
   std::uint32_t best_span = 0;
   for (const ConceptId concept_id : slot.concepts) {
@@ -65,13 +66,14 @@ int Weigh(const Evidence& evidence, const Rule& rule, const Match& match) {
     if (evidence.HasInSentence(concept_id, match)) return 0;
   }
   if (rule.whole && !evidence.WholeMessage(match)) return 0;
+  if (rule.outcome >= Outcome::kAbuse) return full;
   if (evidence.Negated(match)) return least;
   int level = full;
   if (!evidence.SaysNow(match)) {
     const bool resolved = evidence.ResolvedAfter(match);
     if (evidence.PastInClause(match)) return least;
     if (evidence.PastInSentence(match)) level = resolved ? 0 : level - 1;
-    if (evidence.AsksAbout(match)) --level;
+    if (evidence.AsksAbout(match)) level -= evidence.HasSufferer(match) ? 1 : 2;
     if (resolved) --level;
   } else if (evidence.ResolvedAfter(match)) {
     --level;
@@ -119,7 +121,8 @@ const Tables& Gate::tables() const { return state_->tables; }
 Verdict Gate::Screen(std::string_view text) const {
   Verdict verdict;
   verdict.table_version = table_version();
-  const Words words = Normalise(text.substr(0, kMaxBytes));
+  Words words = Normalise(text.substr(0, kMaxBytes));
+  state_->lexicon.Mend(words);
   const Evidence evidence(state_->tables, state_->numerals, state_->lexicon, words);
   if (evidence.empty()) return verdict;
 
@@ -130,6 +133,11 @@ Verdict Gate::Screen(std::string_view text) const {
   for (const Rule& rule : state_->tables.rules) {
     const bool red_flag = rule.outcome == Outcome::kEmergency || rule.outcome == Outcome::kLite;
     if (red_flag && verdict.emergency()) continue;
+    const bool can = std::all_of(rule.slots.begin(), rule.slots.end(), [&](const Slot& slot) {
+      return std::any_of(slot.concepts.begin(), slot.concepts.end(),
+                         [&](ConceptId id) { return !evidence.Of(id).empty(); });
+    });
+    if (!can) continue;
     int best = 0;
     std::optional<Match> best_match;
     for (const ConceptId concept_id : rule.slots.front().concepts) {
@@ -153,12 +161,66 @@ Verdict Gate::Screen(std::string_view text) const {
       continue;
     }
     if (best < 2) continue;
-    if (rule.outcome == Outcome::kHumanRequest) verdict.human_request = true;
-    if (rule.outcome == Outcome::kOptOut) verdict.opt_out = true;
-    if (rule.outcome == Outcome::kThreat) verdict.threat = true;
+    verdict.intents |= 1u << static_cast<unsigned>(rule.outcome);
     if (verdict.rule_id.empty()) decide(rule, *best_match);
   }
+  verdict.human_request = verdict.Has(Outcome::kHumanRequest);
+  verdict.opt_out = verdict.Has(Outcome::kOptOut);
+  verdict.threat = verdict.Has(Outcome::kThreat);
   return verdict;
+}
+
+Verdict Gate::ScreenBurst(std::span<const std::string> messages) const {
+  if (messages.size() == 1) return Screen(messages.front());
+  std::string lines, line;
+  for (const std::string& message : messages) {
+    if (!lines.empty()) lines += '\n', line += ' ';
+    lines += message;
+    line += message;
+  }
+  // "wont" and "wake up" are one sentence sent as two; "no" and "chest pain" are not.
+  Verdict apart = Screen(lines);
+  Verdict together = Screen(line);
+  if (together.severity <= apart.severity) return apart;
+  together.intents = apart.intents;
+  together.human_request = apart.human_request;
+  together.opt_out = apart.opt_out;
+  together.threat = apart.threat;
+  return together;
+}
+
+std::vector<Gate::Found> Gate::Explain(std::string_view text) const {
+  Words words = Normalise(text.substr(0, kMaxBytes));
+  state_->lexicon.Mend(words);
+  const Evidence evidence(state_->tables, state_->numerals, state_->lexicon, words);
+  std::vector<Found> found;
+  for (ConceptId id = 0; id < state_->tables.concepts.size(); ++id) {
+    for (const Hit& hit : evidence.Of(id)) {
+      Found one{.concept_name = state_->tables.languages[hit.language] + ":" + state_->tables.concepts[id],
+                .words = {}};
+      for (std::uint32_t word = hit.first; word <= hit.last; ++word) {
+        one.words += (one.words.empty() ? "" : " ") + std::string(words.Text(word));
+      }
+      found.push_back(std::move(one));
+    }
+  }
+  return found;
+}
+
+std::string_view ClassOf(const Verdict& verdict) {
+  const auto any = [&](std::initializer_list<Outcome> outcomes) {
+    return std::any_of(outcomes.begin(), outcomes.end(), [&](Outcome outcome) { return verdict.Has(outcome); });
+  };
+  if (verdict.emergency()) return "emergency";
+  if (any({Outcome::kThreat, Outcome::kAbuse, Outcome::kInjection})) return "abuse";
+  if (any({Outcome::kOptOut})) return "opt-out";
+  if (any({Outcome::kHumanRequest, Outcome::kComplaint, Outcome::kClinical, Outcome::kWrongNumber,
+           Outcome::kAboutOther})) {
+    return "human";
+  }
+  if (any({Outcome::kBooking})) return "booking";
+  if (any({Outcome::kQuestion, Outcome::kAsksIdentity})) return "faq";
+  return "other";
 }
 
 }  // namespace medidesk::safety

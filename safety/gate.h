@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "safety/table.h"
@@ -45,9 +46,16 @@ struct Verdict {
   bool opt_out = false;        // no more proactive messages; not: cancel my appointment
   bool threat = false;         // violence against staff or the place
 
+  std::uint32_t intents = 0;  // bits by Outcome, the three above among them; none of a red flag's
+
+  bool Has(Outcome intent) const { return (intents >> static_cast<unsigned>(intent) & 1) != 0; }
   bool emergency() const { return severity == Severity::kEmergency; }
   bool quiet() const { return severity == Severity::kNone && !human_request && !opt_out && !threat; }
 };
+
+// What kind of message it is, for reports and the evaluation: emergency, abuse, opt-out, human, booking,
+// faq or other. A guess by rules; nothing but statistics depends on it.
+std::string_view ClassOf(const Verdict& verdict);
 
 class Gate {
  public:
@@ -61,6 +69,13 @@ class Gate {
   ~Gate();
 
   Verdict Screen(std::string_view text) const;
+  // Messages sent one after the other, in order: what is split over them is found, too.
+  Verdict ScreenBurst(std::span<const std::string> messages) const;
+  // The concepts that were found in a text, in order, guards among them: for whoever mends a table.
+  struct Found {
+    std::string concept_name, words;  // "es:chest"
+  };
+  std::vector<Found> Explain(std::string_view text) const;
   const std::string& table_version() const;
   // The parsed tables, for tests and reports.
   const Tables& tables() const;

@@ -114,7 +114,7 @@ TEST(Gate, LetsTheEmergencyWinOverEveryIntent) {
 
 TEST(Gate, IsUnsureAboutWhatMayBeAnEmergency) {
   for (const std::string_view text :
-       {"I don't want to kill myself", "I tried to kill myself last year", "what are the symptoms of a heart attack",
+       {"I don't want to kill myself", "I tried to kill myself last year", "symptoms of heart attack in my father",
         "my baby has a fever", "he banged his head", "my gums are bleeding", "the chest pain is gone now",
         "in 2019 I had a heart attack, my chest feels tight sometimes"}) {
     EXPECT_EQ(Screen(text).severity, Severity::kLite) << text << " " << Screen(text).rule_id;

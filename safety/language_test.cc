@@ -33,11 +33,21 @@ TEST(GuessLanguage, TellsRomanisedHindiFromDevanagari) {
 
 TEST(GuessLanguage, KnowsArabicByItsScript) { EXPECT_EQ(GuessLanguage("مرحبا"), "ar"); }
 
+TEST(GuessLanguage, KnowsTheLanguagesThatCameLater) {
+  EXPECT_EQ(GuessLanguage("ich möchte einen Termin beim Hautarzt"), "de");
+  EXPECT_EQ(GuessLanguage("saya mau daftar dokter gigi besok"), "id");
+  EXPECT_EQ(GuessLanguage("nataka miadi na daktari kesho"), "sw");
+  EXPECT_EQ(GuessLanguage("yarın için randevu almak istiyorum"), "tr");
+  EXPECT_EQ(GuessLanguage("کل ڈاکٹر سے ملنا ہے"), "ur");
+  EXPECT_EQ(GuessLanguage("কাল ডাক্তার দেখাতে চাই"), "bn");
+  EXPECT_EQ(GuessLanguage("我想预约明天的牙科"), "zh");
+}
+
 TEST(GuessLanguage, FallsBackToTheHint) {
   EXPECT_EQ(GuessLanguage(""), "en");
   EXPECT_EQ(GuessLanguage("123"), "en");
   EXPECT_EQ(GuessLanguage("ok", "pt"), "pt");
-  EXPECT_EQ(GuessLanguage("日本語"), "en");
+  EXPECT_EQ(GuessLanguage("한국어"), "en");
   EXPECT_EQ(GuessLanguage("what are the visiting hours", "pt"), "en");
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <span>
 
+#include "safety/language.h"
+
 namespace medidesk::safety {
 namespace {
 
@@ -69,9 +71,51 @@ std::string_view WithoutArabicPrefix(std::string_view word, std::size_t letters)
   return {};
 }
 
+// How a word of romanised Hindi sounds: "khoon", "khun" and "khooon" are one.
+std::string SoundOf(std::string_view word) {
+  std::string sound;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    char c = word[i];
+    if (c < 'a' || c > 'z') return {};
+    if (c == 'h' && i > 0 && std::string_view("aeiou").find(word[i - 1]) == std::string_view::npos) continue;
+    switch (c) {
+      case 'o':
+        c = 'u';
+        break;
+      case 'e':
+      case 'y':
+        c = 'i';
+        break;
+      case 'w':
+        c = 'v';
+        break;
+      case 'z':
+        c = 'j';
+        break;
+      case 'q':
+        c = 'k';
+        break;
+      case 'f':
+        c = 'p';
+        break;
+      default:
+        break;
+    }
+    if (sound.empty() || sound.back() != c) sound += c;
+  }
+  if (sound.size() > 4 && sound.back() == 'n') sound.pop_back();  // a nasal vowel, written or not
+  return sound;
+}
+constexpr std::size_t kSoundLetters = 4;
+
+std::uint32_t Beginning(std::string_view word) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(word[i])); };
+  return byte(0) | byte(1) << 8 | byte(2) << 16;
+}
+
 }  // namespace
 
-Lexicon::Lexicon(const Tables& tables) {
+Lexicon::Lexicon(const Tables& tables) : romanised_(tables.Language("hi-Latn")) {
   for (const Term& term : tables.terms) {
     Add(term.words, term.concept_id, term.language);
     if (term.words.size() < 2 || term.words.size() > 3 || term.concept_id == kNegation) continue;
@@ -86,6 +130,18 @@ Lexicon::Lexicon(const Tables& tables) {
   // Numerals are ordinary words too.
   for (const auto& [word, value] : tables.numerals) {
     Intern({.text = word, .stem = false, .exact = true});
+  }
+  for (const FrequentList& list : FrequentLists()) {
+    const auto language = tables.Language(list.tag);
+    if (!language) continue;
+    const Words folded = Normalise(list.words);
+    for (const Token& token : folded.tokens) frequent_[std::string(folded.Text(token))] |= LanguageSet{1} << *language;
+  }
+  for (const auto& [word, ids] : words_) {
+    if (word.size() >= 3) beginnings_.insert(Beginning(word));
+  }
+  for (const auto& [word, languages] : frequent_) {
+    if (word.size() >= 3) beginnings_.insert(Beginning(word));
   }
   starts_.resize(patterns_.size());
 }
@@ -120,7 +176,15 @@ Lexicon::PatternId Lexicon::Intern(const TermWord& word) {
 
 void Lexicon::Add(const std::vector<TermWord>& words, ConceptId concept_id, LanguageId language) {
   Sequence sequence{.patterns = {}, .concept_id = concept_id, .language = language};
-  for (const TermWord& word : words) sequence.patterns.push_back(Intern(word));
+  for (const TermWord& word : words) {
+    const PatternId id = Intern(word);
+    sequence.patterns.push_back(id);
+    if (language != romanised_ || word.exact || word.stem) continue;
+    if (const std::string sound = SoundOf(word.text); sound.size() >= kSoundLetters) {
+      auto& same = by_sound_[sound];
+      if (std::find(same.begin(), same.end(), id) == same.end()) same.push_back(id);
+    }
+  }
   if (concept_id == kKnown) patterns_[sequence.patterns.front()].known = true;
   starts_.resize(patterns_.size());
   starts_[sequence.patterns.front()].push_back(std::move(sequence));
@@ -136,7 +200,16 @@ void Lexicon::Match(std::string_view word, std::size_t letters, std::vector<Patt
   }
   // A word the tables know is no misspelling; one that only begins like a stem may be.
   const auto known = [&](PatternId id) { return patterns_[id].whole || patterns_[id].known; };
-  if (std::any_of(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), known)) return;
+  if (std::any_of(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), known)) {
+    // "وما" stands in a phrase as it is, and is "and not" elsewhere.
+    constexpr std::string_view kAnd = "و";
+    if (letters >= 3 && word.starts_with(kAnd)) {
+      if (const auto it = words_.find(word.substr(kAnd.size())); it != words_.end()) {
+        found.insert(found.end(), it->second.begin(), it->second.end());
+      }
+    }
+    return;
+  }
   // "وبالصدر" is "and in the chest": at most a conjunction and an article come off.
   std::string_view bare = word;
   std::size_t bare_letters = letters;
@@ -154,8 +227,13 @@ void Lexicon::Match(std::string_view word, std::size_t letters, std::vector<Patt
     }
     if (found.size() != before) return;
   }
-  if (letters + 1 < kFuzzyLetters || letters > Lexicon::kMaxFuzzyLetters) return;
+  if (letters + 1 < kFuzzyLetters || letters > Lexicon::kMaxFuzzyLetters || frequent_.contains(word)) return;
+  const std::size_t exact = found.size();
+  if (const auto it = by_sound_.find(SoundOf(word)); it != by_sound_.end()) {
+    found.insert(found.end(), it->second.begin(), it->second.end());
+  }
   MatchMisspelt(SplitLetters(word), before, found);
+  for (std::size_t i = exact; i < found.size(); ++i) found[i] |= kWeak;
 }
 
 void Lexicon::MatchMisspelt(const Letters& typed, std::size_t before, std::vector<PatternId>& found) const {
@@ -190,7 +268,120 @@ void Lexicon::MatchMisspelt(const Letters& typed, std::size_t before, std::vecto
   }
 }
 
-std::vector<Hit> Lexicon::Find(const Words& words) const {
+bool Lexicon::Knows(std::string_view word, std::size_t reach_over) const {
+  if (words_.contains(word) || frequent_.contains(word)) return true;
+  for (std::size_t size = std::max<std::size_t>(4, reach_over + 1); size <= std::min(word.size(), longest_stem_);
+       ++size) {
+    if (stems_.contains(word.substr(0, size))) return true;
+  }
+  return false;
+}
+
+void Lexicon::Mend(Words& words) const {
+  constexpr std::size_t kLeastJoined = 5, kLeastSplit = 7, kMostSplit = 32;  // letters
+  const auto& tokens = words.tokens;
+  const auto plain = [&](std::size_t i) {
+    return i < tokens.size() && !tokens[i].number && tokens[i].size > 0 && ScriptOf(words.Text(i)) != Script::kHan;
+  };
+  // Words stand in the buffer one behind the other, so two make one by their sizes.
+  const auto join = [](const Token& a, const Token& b) {
+    Token whole = a;
+    whole.size = static_cast<std::uint16_t>(a.size + b.size);
+    whole.letters = static_cast<std::uint16_t>(a.letters + b.letters);
+    return whole;
+  };
+  std::vector<Token> mended;
+  bool changed = false;
+  mended.reserve(tokens.size() + 8);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (!plain(i)) {
+      mended.push_back(tokens[i]);
+      continue;
+    }
+    if (tokens[i].letters == 1) {  // "c h e s t"
+      std::size_t end = i + 1;
+      Token whole = tokens[i];
+      while (plain(end) && tokens[end].letters == 1 && tokens[end].before == Break::kNone &&
+             whole.letters < kMostSplit) {
+        whole = join(whole, tokens[end++]);
+      }
+      if (whole.letters >= 4 && (words_.contains(words.Text(whole)) || Split(words, whole, mended))) {
+        if (words_.contains(words.Text(whole))) mended.push_back(whole);
+        changed = true;
+        i = end - 1;
+        continue;
+      }
+    }
+    const bool known = Knows(words.Text(i));
+    if (plain(i + 1) && tokens[i + 1].before == Break::kNone && (!known || !Knows(words.Text(i + 1)))) {
+      const Token whole = join(tokens[i], tokens[i + 1]);
+      const std::string_view text = words.Text(whole);
+      if (whole.letters >= kLeastJoined && (words_.contains(text) || Knows(text, tokens[i].size))) {
+        mended.push_back(whole);
+        changed = true;
+        ++i;
+        continue;
+      }
+    }
+    if (!known && tokens[i].letters >= kLeastSplit && tokens[i].letters <= kMostSplit &&
+        Split(words, tokens[i], mended)) {
+      changed = true;
+      continue;
+    }
+    mended.push_back(tokens[i]);
+  }
+  if (changed) words.tokens = std::move(mended);
+}
+
+bool Lexicon::Split(const Words& words, const Token& word, std::vector<Token>& pieces) const {
+  constexpr std::size_t kLongest = 14, kMostPieces = 5, kMaxBytes = 96;
+  const std::string_view text = words.Text(word);
+  if (text.size() > kMaxBytes) return false;
+  struct Step {
+    std::uint8_t from = 0, pieces = 0;
+  };
+  std::array<Step, kMaxBytes + 1> steps{};
+  steps[0].pieces = 1;
+  for (std::size_t from = 0; from < text.size(); ++from) {
+    if (steps[from].pieces == 0 || steps[from].pieces > kMostPieces) continue;
+    const std::size_t left = text.size() - from;
+    const bool begins = left >= 3 && beginnings_.contains(Beginning(text.substr(from)));
+    for (std::size_t size = 2; size <= std::min(left, kLongest); ++size) {
+      if (size >= 3 && !begins) break;
+      if (size < left && (static_cast<unsigned char>(text[from + size]) & 0xC0) == 0x80) continue;
+      const std::string_view piece = text.substr(from, size);
+      const bool known = size == 2 ? frequent_.contains(piece) : words_.contains(piece) || frequent_.contains(piece);
+      if (!known) continue;
+      Step& step = steps[from + size];
+      const auto count = static_cast<std::uint8_t>(steps[from].pieces + 1);
+      if (step.pieces == 0 || count < step.pieces) step = {.from = static_cast<std::uint8_t>(from), .pieces = count};
+    }
+  }
+  const std::size_t count = steps[text.size()].pieces;
+  if (count < 3 || count > kMostPieces + 1) return false;  // the first counts as one
+  const std::size_t begin = pieces.size();
+  bool says_something = false;
+  for (std::size_t end = text.size(); end > 0; end = steps[end].from) {
+    const std::size_t from = steps[end].from;
+    Token piece = word;
+    piece.offset = word.offset + static_cast<std::uint32_t>(from);
+    piece.size = static_cast<std::uint16_t>(end - from);
+    const std::string_view piece_text = text.substr(from, end - from);
+    piece.letters = static_cast<std::uint16_t>(std::count_if(
+        piece_text.begin(), piece_text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    if (from > 0) piece.before = Break::kNone;
+    if (piece.letters >= 4 && words_.contains(piece_text)) says_something = true;
+    pieces.push_back(piece);
+  }
+  if (!says_something) {
+    pieces.resize(begin);
+    return false;
+  }
+  std::reverse(pieces.begin() + static_cast<std::ptrdiff_t>(begin), pieces.end());
+  return true;
+}
+
+Lexicon::Findings Lexicon::Find(const Words& words) const {
   const std::size_t count = words.tokens.size();
   std::vector<PatternId> found;
   found.reserve(count * 2);
@@ -204,28 +395,33 @@ std::vector<Hit> Lexicon::Find(const Words& words) const {
     return std::span<const PatternId>(found).subspan(begins[i], begins[i + 1] - begins[i]);
   };
 
-  std::vector<Hit> hits;
+  Findings findings;
+  findings.words.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
+    if (const auto it = frequent_.find(words.Text(i)); it != frequent_.end()) findings.words[i] = it->second;
     for (const PatternId start : at(i)) {
-      for (const Sequence& sequence : starts_[start]) {
+      for (const Sequence& sequence : starts_[start & ~kWeak]) {
         const std::size_t size = sequence.patterns.size();
         if (i + size > count) continue;
         const Break limit = sequence.concept_id == kIgnore ? Break::kClause : Break::kSentence;
-        bool whole = true;
+        bool whole = true, weak = (start & kWeak) != 0;
         for (std::size_t k = 1; k < size && whole; ++k) {
           const auto choices = at(i + k);
-          whole = words.tokens[i + k].before < limit &&
-                  std::find(choices.begin(), choices.end(), sequence.patterns[k]) != choices.end();
+          const auto choice = std::find_if(choices.begin(), choices.end(),
+                                           [&](PatternId id) { return (id & ~kWeak) == sequence.patterns[k]; });
+          whole = words.tokens[i + k].before < limit && choice != choices.end();
+          weak = weak || (whole && (*choice & kWeak) != 0);
         }
         if (!whole) continue;
-        hits.push_back({.concept_id = sequence.concept_id,
-                        .language = sequence.language,
-                        .first = static_cast<std::uint32_t>(i),
-                        .last = static_cast<std::uint32_t>(i + size - 1)});
+        findings.hits.push_back({.concept_id = sequence.concept_id,
+                                 .language = sequence.language,
+                                 .first = static_cast<std::uint32_t>(i),
+                                 .last = static_cast<std::uint32_t>(i + size - 1),
+                                 .weak = weak});
       }
     }
   }
-  return hits;
+  return findings;
 }
 
 }  // namespace medidesk::safety

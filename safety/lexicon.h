@@ -11,9 +11,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "safety/normalise.h"
@@ -27,7 +29,11 @@ struct Hit {
   LanguageId language = 0;
   std::uint32_t first = 0;
   std::uint32_t last = 0;
+  bool weak = false;  // by a misspelling, or by sound alone
 };
+
+// Languages as bits, by LanguageId.
+using LanguageSet = std::uint32_t;
 
 class Lexicon {
  public:
@@ -40,9 +46,16 @@ class Lexicon {
 
   explicit Lexicon(const Tables& tables);
 
-  // In the order of `first`. Terms are not found across the end of a sentence, ignored phrases
-  // not across a comma either.
-  std::vector<Hit> Find(const Words& words) const;
+  struct Findings {
+    std::vector<Hit> hits;           // in the order of `first`
+    std::vector<LanguageSet> words;  // by word: whose frequent word it is
+  };
+  // Terms are not found across the end of a sentence, ignored phrases not across a comma either.
+  Findings Find(const Words& words) const;
+
+  // Writes words as the tables know them where the spaces went wrong: "che st pain", "c h e s t",
+  // "cantbreathe", "Brustschmerzen". Words that are known stay as they are.
+  void Mend(Words& words) const;
 
  private:
   using PatternId = std::uint32_t;
@@ -65,7 +78,12 @@ class Lexicon {
     LanguageId language = 0;
   };
 
+  static constexpr PatternId kWeak = 1u << 31;  // mark on a pattern found by a misspelling
+
   PatternId Intern(const TermWord& word);
+  bool Knows(std::string_view word, std::size_t reach_over = 0) const;
+  // Appends the known words that `word` is made of; false, and nothing, when it is not.
+  bool Split(const Words& words, const Token& word, std::vector<Token>& pieces) const;
   void Add(const std::vector<TermWord>& words, ConceptId concept_id, LanguageId language);
   // Appends what `word` may stand for to `found`.
   void Match(std::string_view word, std::size_t letters, std::vector<PatternId>& found) const;
@@ -77,8 +95,12 @@ class Lexicon {
   StringMap<PatternId> stems_;               // beginnings
   // Hash of a word, or of a beginning, less one letter (or none).
   std::unordered_map<std::uint64_t, std::vector<PatternId>> near_, near_stems_;
-  std::vector<std::vector<Sequence>> starts_;  // by first pattern
-  std::size_t longest_stem_ = 0;               // bytes
+  StringMap<std::vector<PatternId>> by_sound_;  // whole words
+  StringMap<LanguageSet> frequent_;
+  std::unordered_set<std::uint32_t> beginnings_;  // first three bytes of whole words
+  std::optional<LanguageId> romanised_;           // hi-Latn
+  std::vector<std::vector<Sequence>> starts_;     // by first pattern
+  std::size_t longest_stem_ = 0;                  // bytes
 };
 
 }  // namespace medidesk::safety

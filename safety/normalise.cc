@@ -11,8 +11,11 @@ namespace medidesk::safety {
 namespace {
 
 constexpr std::int32_t kVirama = 0x094D;
+constexpr std::int32_t kBengaliOffset = 0x80;  // the block repeats the layout of Devanagari
 
 bool IsDevanagari(std::int32_t c) { return c >= 0x0900 && c <= 0x097F; }
+bool IsBengali(std::int32_t c) { return c >= 0x0980 && c <= 0x09FF; }
+bool IsHan(std::int32_t c) { return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF); }
 bool IsArabic(std::int32_t c) { return (c >= 0x0600 && c <= 0x06FF) || (c >= 0x0750 && c <= 0x077F); }
 
 bool IsApostrophe(std::int32_t c) {
@@ -22,7 +25,7 @@ bool IsApostrophe(std::int32_t c) {
 
 // The digit of a decimal system that patients type, -1 for anything else.
 int Digit(std::int32_t c) {
-  for (const std::int32_t zero : {0x30, 0x0660, 0x06F0, 0x0966}) {
+  for (const std::int32_t zero : {0x30, 0x0660, 0x06F0, 0x0966, 0x09E6}) {
     if (c >= zero && c <= zero + 9) return static_cast<int>(c - zero);
   }
   return -1;
@@ -46,6 +49,15 @@ std::int32_t FoldArabic(std::int32_t c) {
       return 0x0647;
     case 0x06A9:  // keheh
       return 0x0643;
+    case 0x06C1:  // heh goal, heh doachashmee
+    case 0x06BE:
+    case 0x06C3:
+      return 0x0647;
+    case 0x06D2:  // yeh barree
+    case 0x06D3:
+      return 0x064A;
+    case 0x06BA:  // noon ghunna
+      return 0x0646;
     case 0x0621:  // a lone hamza is often left out
     case 0x0640:  // tatweel
       return 0;
@@ -85,6 +97,40 @@ std::int32_t FoldDevanagari(std::int32_t c) {
   }
 }
 
+// As above, and the letters that writers of Bengali swap because they sound alike.
+std::int32_t FoldBengali(std::int32_t c) {
+  switch (c) {
+    case 0x09CE:  // khanda ta
+      return 0x09A4;
+    case 0x09B6:  // the three s
+    case 0x09B7:
+      return 0x09B8;
+    case 0x09A3:  // both n
+      return 0x09A8;
+    default: {
+      const std::int32_t folded = FoldDevanagari(c - kBengaliOffset);
+      return folded == 0 ? 0 : folded + kBengaliOffset;
+    }
+  }
+}
+
+// Traditional Chinese characters of the tables' words, each before its simplified form.
+constexpr std::u32string_view kHanPairs =
+    U"氣气過过頭头腫肿臉脸說说話话殺杀藥药醫医燒烧發发嬰婴兒儿嘔呕懷怀動动邊边無无沒没媽妈個个們们歲岁週周傷伤劇剧壓压"
+    U"緊紧悶闷電电觸触"
+    U"燙烫頸颈僵僵難难噴喷臟脏爺爷嗎吗來来會会還还讓让開开關关時时間间門门請请診诊號号產产針针檢检查查預预約约價价錢钱"
+    U"費费車车禍祸撞撞"
+    U"鐘钟倒倒醒醒應应麼么這这裡里哪哪樣样聲声覺觉熱热險险騷骚擾扰訊讯息息斷断隻只處处視视線线腦脑顱颅經经過过刺刺農农"
+    U"蟲虫聽听講讲"
+    U"膚肤紅红點点軟软嬤嬷癲癫癇痫喘喘暈晕厥厥絕绝輕轻親亲媳媳婦妇單单劑剂煙烟";
+
+std::int32_t FoldHan(std::int32_t c) {
+  for (std::size_t i = 0; i + 1 < kHanPairs.size(); i += 2) {
+    if (static_cast<std::int32_t>(kHanPairs[i]) == c) return static_cast<std::int32_t>(kHanPairs[i + 1]);
+  }
+  return c;
+}
+
 bool IsHalfNasal(std::int32_t c) { return c == 0x0919 || c == 0x091E || c == 0x0923 || c == 0x0928 || c == 0x092E; }
 
 Break BreakOf(std::int32_t c) {
@@ -115,6 +161,9 @@ Break BreakOf(std::int32_t c) {
     case 0x2013:
     case 0x2014:
     case 0x3001:
+    case 0xFF0C:
+    case 0xFF1B:
+    case 0xFF1A:
       return Break::kClause;
     default:
       return Break::kNone;
@@ -130,7 +179,7 @@ bool IsLetter(std::int32_t c) {
     case UTF8PROC_CATEGORY_LO:
       return true;
     default:
-      return IsDevanagari(c) && c != 0x0964 && c != 0x0965;  // vowel signs belong to the word
+      return (IsDevanagari(c) || IsBengali(c)) && c != 0x0964 && c != 0x0965;  // vowel signs belong to the word
   }
 }
 
@@ -139,7 +188,7 @@ bool IsDropped(std::int32_t c) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME:
-      return !IsDevanagari(c);
+      return !IsDevanagari(c) && !IsBengali(c);
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CS:
     case UTF8PROC_CATEGORY_CO:
@@ -157,10 +206,18 @@ class Builder {
   }
 
   void Letter(std::int32_t c) {
+    if (IsHan(c)) {  // written without spaces: each character is a word, and terms are several
+      Close();
+      Open(false);
+      Append(FoldHan(c));
+      Close();
+      return;
+    }
     if (open_ && number_) Close();
     Half(c);
     if (IsArabic(c)) c = FoldArabic(c);
     if (IsDevanagari(c)) c = FoldDevanagari(c);
+    if (IsBengali(c)) c = FoldBengali(c);
     if (c == 0x0131) c = 'i';  // dotless i
     if (c == 0) return;
     Open(false);
@@ -329,6 +386,8 @@ Script ScriptOf(std::string_view word) {
   if ((c >= 'a' && c <= 'z') || (c >= 0xC0 && c <= 0x24F)) return Script::kLatin;
   if (IsArabic(c)) return Script::kArabic;
   if (IsDevanagari(c)) return Script::kDevanagari;
+  if (IsBengali(c)) return Script::kBengali;
+  if (IsHan(c)) return Script::kHan;
   return Script::kOther;
 }
 

@@ -5,9 +5,12 @@
 //   out:  i | cant | breathe   [sentence]   38.9 (number)
 //
 // What is folded: compatibility forms and case (NFKC casefold), accents, Arabic vowel signs and
-// letter variants, Devanagari nukta, nasal signs and long vowels, digits of other scripts,
+// letter variants, nukta, nasal signs and long vowels of Devanagari and Bengali, traditional Chinese
+// characters that the tables have, digits of other scripts,
 // zero-width and format characters, and repeated letters ("breeeathe" and "brethe" stay apart,
 // "bleeding" and "bleding" do not). Invalid bytes are dropped.
+//
+// Chinese is written without spaces: each of its characters is a word of its own.
 //
 // Tables and messages go through this same function. Thread-safe, linear in the text.
 #pragma once
@@ -46,7 +49,7 @@ inline constexpr std::size_t kMaxWords = 40'000;
 Words Normalise(std::string_view text);
 
 // The scripts a word can be written in, as far as this project can read them.
-enum class Script : std::uint8_t { kOther, kLatin, kArabic, kDevanagari };
+enum class Script : std::uint8_t { kOther, kLatin, kArabic, kDevanagari, kBengali, kHan };
 Script ScriptOf(std::string_view word);
 
 }  // namespace medidesk::safety

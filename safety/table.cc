@@ -16,7 +16,8 @@ namespace medidesk::safety {
 namespace {
 
 constexpr std::array<std::string_view, kGuards> kGuardNames = {
-    "negation", "negation_after", "filler", "or", "past", "now", "resolved", "info", "ignore", "polite", "known"};
+    "negation", "negation_after", "filler", "or",     "past",  "now",
+    "resolved", "info",           "ignore", "polite", "known", "sufferer"};
 
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r";
@@ -58,13 +59,26 @@ bool IsName(std::string_view text) {
   });
 }
 
+constexpr std::array<std::string_view, static_cast<std::size_t>(Outcome::kOutcomes)> kOutcomeNames = {
+    "lite",      "emergency", "human_request", "opt_out",     "threat",        "abuse",   "injection",
+    "complaint", "clinical",  "wrong_number",  "about_other", "asks_identity", "booking", "question"};
+
 std::optional<Outcome> ParseOutcome(std::string_view text) {
-  if (text == "emergency") return Outcome::kEmergency;
-  if (text == "lite") return Outcome::kLite;
-  if (text == "human_request") return Outcome::kHumanRequest;
-  if (text == "opt_out") return Outcome::kOptOut;
-  if (text == "threat") return Outcome::kThreat;
-  return std::nullopt;
+  const auto it = std::find(kOutcomeNames.begin(), kOutcomeNames.end(), text);
+  if (it == kOutcomeNames.end()) return std::nullopt;
+  return static_cast<Outcome>(it - kOutcomeNames.begin());
+}
+
+std::string WithoutUmlauts(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kSpelt = {
+      {{"\u00e4", "ae"}, {"\u00f6", "oe"}, {"\u00fc", "ue"}}};
+  std::string out(text);
+  for (const auto& [umlaut, spelt] : kSpelt) {
+    for (auto at = out.find(umlaut); at != std::string::npos; at = out.find(umlaut, at)) {
+      out.replace(at, umlaut.size(), spelt);
+    }
+  }
+  return out;
 }
 
 class Parser {
@@ -198,7 +212,8 @@ class Parser {
     if (!rule_ids_.insert(rule.id).second) return At("this rule id is already taken");
     rule.family = rule.id.substr(0, dot);
     const auto outcome = ParseOutcome(head[2]);
-    if (!outcome) return At("the outcome is emergency, lite, human_request, opt_out or threat");
+    if (!outcome)
+      return At("the outcome is emergency, lite, human_request, opt_out, threat or another that the head names");
     rule.outcome = *outcome;
     for (std::size_t i = 3; i < head.size(); ++i) {
       const std::string_view option = head[i];
@@ -268,7 +283,13 @@ class Parser {
     }
     const auto id = ids_.find(std::string(name));
     if (id == ids_.end()) return At("no rule uses this concept");
-    for (const auto text : Split(line.substr(colon + 1), '|')) MD_RETURN_IF_ERROR(AddTerm(text, id->second));
+    for (const auto text : Split(line.substr(colon + 1), '|')) {
+      MD_RETURN_IF_ERROR(AddTerm(text, id->second));
+      // "Übelkeit" is typed "Uebelkeit" and "Ubelkeit"; normalising makes the second of the first.
+      if (tables_.languages[*language_] != "de") continue;
+      const std::string spelt = WithoutUmlauts(text);
+      if (spelt != text) MD_RETURN_IF_ERROR(AddTerm(spelt, id->second));
+    }
     return absl::OkStatus();
   }
 
@@ -319,6 +340,12 @@ absl::StatusOr<Tables> ParseTables(std::span<const TableSource> sources) {
     MD_RETURN_IF_ERROR(parser.Language(source));
   }
   return std::move(parser).Finish(sources);
+}
+
+std::optional<LanguageId> Tables::Language(std::string_view tag) const {
+  const auto it = std::find(languages.begin(), languages.end(), tag);
+  if (it == languages.end()) return std::nullopt;
+  return static_cast<LanguageId>(it - languages.begin());
 }
 
 }  // namespace medidesk::safety

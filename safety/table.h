@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,14 +45,32 @@ enum Guard : ConceptId {
   kPast,
   kNow,
   kResolved,
-  kInfo,    // asks about a thing: "symptoms of", "price of"
-  kIgnore,  // idioms and other harmless phrases: their words mean nothing
-  kPolite,  // what may surround a one-word command: "please", "ok"
-  kKnown,   // ordinary words that are not misspelt others
+  kInfo,      // asks about a thing: "symptoms of", "price of"
+  kIgnore,    // idioms and other harmless phrases: their words mean nothing
+  kPolite,    // what may surround a one-word command: "please", "ok"
+  kKnown,     // ordinary words that are not misspelt others
+  kSufferer,  // somebody has it: "i have", "my son is"; a question about a thing has nobody
   kGuards,
 };
 
-enum class Outcome : std::uint8_t { kLite, kEmergency, kHumanRequest, kOptOut, kThreat };
+// The first two are red flags, the others are what a message wants or is; a message may be several.
+enum class Outcome : std::uint8_t {
+  kLite,
+  kEmergency,
+  kHumanRequest,
+  kOptOut,
+  kThreat,
+  kAbuse,         // insults, sexual remarks
+  kInjection,     // "ignore your rules", "list all patients"
+  kComplaint,     // incidents, bills, lost reports
+  kClinical,      // wants a result read, a dose, an opinion: not for a machine
+  kWrongNumber,   // is not the patient we write to
+  kAboutOther,    // asks whether or how a named third person is here
+  kAsksIdentity,  // "are you a bot?"
+  kBooking,
+  kQuestion,  // asks for a fact
+  kOutcomes,
+};
 
 struct TermWord {
   std::string text;    // normalised
@@ -96,6 +115,9 @@ struct Tables {
   std::vector<Rule> rules;  // in the order of the file: the first emergency names the family
   std::vector<Measure> measures;
   std::vector<std::pair<std::string, double>> numerals;  // normalised word, value
+
+  // The language with this tag, if it has a table.
+  std::optional<LanguageId> Language(std::string_view tag) const;
 };
 
 // The file named rules.txt first, in any position of `sources`.

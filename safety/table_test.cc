@@ -40,7 +40,8 @@ TEST(Tables, AreRefusedWithFileAndLine) {
   EXPECT_EQ(ErrorOf(kRules, "language en\nchest: chest\n"),
             "tables/rules.txt:2: concept pain has no words in any language");
   EXPECT_EQ(ErrorOf("version 1\nrule a.b maybe : chest\n", kEnglish),
-            "tables/rules.txt:2: the outcome is emergency, lite, human_request, opt_out or threat");
+            "tables/rules.txt:2: the outcome is emergency, lite, human_request, opt_out, threat or another that the "
+            "head names");
   EXPECT_EQ(ErrorOf("version 1\nrule ab emergency : chest\n", kEnglish),
             "tables/rules.txt:2: a rule's id is `<family>.<name>`");
   EXPECT_EQ(ErrorOf("version 1\nrule a.b lite : chest\nrule a.b lite : pain\n", kEnglish),
@@ -79,8 +80,9 @@ TEST(Tables, EmbeddedOnesAreWholeAndEnglishComesFirst) {
   const auto tables = ParseTables(EmbeddedTables());
   ASSERT_TRUE(tables.ok()) << Text(tables.status());
   EXPECT_EQ(tables->languages.front(), "en");
-  EXPECT_EQ(std::set<std::string>(tables->languages.begin(), tables->languages.end()),
-            (std::set<std::string>{"en", "es", "hi", "hi-Latn", "ar", "pt", "fr"}));
+  EXPECT_EQ(
+      std::set<std::string>(tables->languages.begin(), tables->languages.end()),
+      (std::set<std::string>{"en", "es", "hi", "hi-Latn", "ar", "pt", "fr", "de", "ur", "bn", "id", "sw", "tr", "zh"}));
 }
 
 TEST(Tables, MakeAGateOfTheirOwn) {

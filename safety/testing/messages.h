@@ -26,7 +26,7 @@ inline constexpr EmergencyMessage kEmergencies[] = {
     {"en", "breathing", "my son is having trouble breathing"},
     {"en", "breathing", "dad stopped breathing help"},
     {"en", "stroke", "her speech is slurred and the left side is weak"},
-    {"en", "stroke", "worst headache of my life came on suddenly"},
+    {"en", "headache", "worst headache of my life came on suddenly"},
     {"en", "bleeding", "he cut his hand and it wont stop bleeding"},
     {"en", "bleeding", "she is vomiting blood"},
     {"en", "unconscious", "grandma passed out and wont wake up"},
