@@ -73,6 +73,51 @@ TEST_F(HealthMonitorTest, SeesThemGoAway) {
   EXPECT_TRUE(Eventually([&] { return Up() == ""; }));
 }
 
+TEST_F(HealthMonitorTest, ShowsTheNumbersAndWhoIsLoggedIn) {
+  gateway::v1::ListNumbersResponse numbers;
+  const auto add = [&](const char* name, store::v1::NumberState state, bool owner_alive) {
+    store::v1::Number* number = numbers.add_numbers();
+    number->set_name(name);
+    number->set_enabled(true);
+    number->set_state(state);
+    number->set_device_jid("15550109999:7@s.whatsapp.net");
+    number->set_owner_alive(owner_alive);
+  };
+  add("desk", store::v1::NUMBER_STATE_CONNECTED, true);
+  add("lab", store::v1::NUMBER_STATE_CATCHING_UP, true);
+  add("lost", store::v1::NUMBER_STATE_CONNECTED, false);
+  add("out", store::v1::NUMBER_STATE_NEEDS_LINK, true);
+  add("webhook", store::v1::NUMBER_STATE_NO_DEVICE, false);
+  services_.gateway.Have(std::move(numbers));
+  services_.gateway.up = true;
+  monitor_.Start();
+  ASSERT_TRUE(Eventually([&] { return !monitor_.Snapshot().numbers.empty(); }));
+  const auto shown = monitor_.Snapshot().numbers;
+  ASSERT_EQ(shown.size(), 4u) << "the row of the webhook is no number of WhatsApp";
+  EXPECT_TRUE(shown[0].connected);
+  EXPECT_EQ(shown[0].user, "15550109999:7@s.whatsapp.net");
+  EXPECT_TRUE(shown[1].connected) << "logged in";
+  EXPECT_FALSE(shown[2].connected) << "its owner is dead";
+  EXPECT_FALSE(shown[3].connected);
+  EXPECT_EQ(shown[3].state, "needs_link");
+}
+
+TEST_F(HealthMonitorTest, TellsAGatewayWithoutItsStoreFromNoGateway) {
+  gateway::v1::ListNumbersResponse numbers;
+  numbers.add_numbers()->set_name("desk");
+  numbers.mutable_numbers(0)->set_state(store::v1::NUMBER_STATE_CONNECTED);
+  numbers.mutable_numbers(0)->set_owner_alive(true);
+  services_.gateway.Have(std::move(numbers));
+  services_.gateway.up = true;
+  services_.store.up = false;
+  monitor_.Start();
+  ASSERT_TRUE(Eventually([&] { return !monitor_.Snapshot().numbers.empty(); }));
+  services_.gateway.store_away = true;
+  EXPECT_TRUE(Eventually([&] { return monitor_.Snapshot().numbers[0].state == "unknown"; }));
+  EXPECT_FALSE(monitor_.Snapshot().numbers[0].connected);
+  EXPECT_EQ(Up(), "assistant gateway");
+}
+
 TEST_F(HealthMonitorTest, StopsAtAnyMoment) {
   monitor_.Stop();  // never started
   monitor_.Start();

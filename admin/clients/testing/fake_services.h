@@ -114,10 +114,18 @@ class FakeGateway final : public gateway::v1::GatewayService::CallbackService {
   explicit FakeGateway(rpc::Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
 
   std::atomic<bool> up{false};
+  std::atomic<bool> store_away{false};  // it says so itself
+
+  void Have(gateway::v1::ListNumbersResponse numbers) {
+    const std::lock_guard lock(mutex_);
+    numbers_ = std::move(numbers);
+  }
 
   asio::awaitable<absl::StatusOr<gateway::v1::ListNumbersResponse>> ListNumbers() {
     if (!up) co_return Error(absl::StatusCode::kUnavailable, "down");
-    co_return gateway::v1::ListNumbersResponse();
+    if (store_away) co_return rpc::WithReason(Error(absl::StatusCode::kUnavailable, "no store"), "STORE_UNAVAILABLE");
+    const std::lock_guard lock(mutex_);
+    co_return numbers_;
   }
   grpc::ServerUnaryReactor* ListNumbers(grpc::CallbackServerContext* context, const gateway::v1::ListNumbersRequest*,
                                         gateway::v1::ListNumbersResponse* response) override {
@@ -127,6 +135,8 @@ class FakeGateway final : public gateway::v1::GatewayService::CallbackService {
 
  private:
   rpc::Dispatcher& dispatcher_;
+  std::mutex mutex_;
+  gateway::v1::ListNumbersResponse numbers_;  // under mutex_
 };
 
 struct FakeServices {
