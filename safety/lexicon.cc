@@ -186,6 +186,7 @@ void Lexicon::Add(const std::vector<TermWord>& words, ConceptId concept_id, Lang
     }
   }
   if (concept_id == kKnown) patterns_[sequence.patterns.front()].known = true;
+  if (concept_id == kSkip) patterns_[sequence.patterns.front()].skip = true;
   starts_.resize(patterns_.size());
   starts_[sequence.patterns.front()].push_back(std::move(sequence));
 }
@@ -395,28 +396,47 @@ Lexicon::Findings Lexicon::Find(const Words& words) const {
     return std::span<const PatternId>(found).subspan(begins[i], begins[i + 1] - begins[i]);
   };
 
+  std::vector<bool> light(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto choices = at(i);
+    light[i] = std::any_of(choices.begin(), choices.end(),
+                           [&](PatternId id) { return (id & kWeak) == 0 && patterns_[id].skip; });
+  }
   Findings findings;
   findings.words.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (const auto it = frequent_.find(words.Text(i)); it != frequent_.end()) findings.words[i] = it->second;
     for (const PatternId start : at(i)) {
       for (const Sequence& sequence : starts_[start & ~kWeak]) {
-        const std::size_t size = sequence.patterns.size();
-        if (i + size > count) continue;
-        const Break limit = sequence.concept_id == kIgnore ? Break::kClause : Break::kSentence;
+        if (sequence.concept_id == kSkip) continue;
+        const bool firm = sequence.concept_id == kIgnore;  // a harmless phrase is just that phrase
+        const Break limit = firm ? Break::kClause : Break::kSentence;
         bool whole = true, weak = (start & kWeak) != 0;
-        for (std::size_t k = 1; k < size && whole; ++k) {
-          const auto choices = at(i + k);
-          const auto choice = std::find_if(choices.begin(), choices.end(),
-                                           [&](PatternId id) { return (id & ~kWeak) == sequence.patterns[k]; });
-          whole = words.tokens[i + k].before < limit && choice != choices.end();
-          weak = weak || (whole && (*choice & kWeak) != 0);
+        std::size_t last = i;
+        for (std::size_t k = 1; k < sequence.patterns.size() && whole; ++k) {
+          const auto says = [&](std::size_t word) {
+            if (word >= count || words.tokens[word].before >= limit) return false;
+            const auto choices = at(word);
+            const auto choice = std::find_if(choices.begin(), choices.end(),
+                                             [&](PatternId id) { return (id & ~kWeak) == sequence.patterns[k]; });
+            if (choice == choices.end()) return false;
+            weak = weak || (*choice & kWeak) != 0;
+            return true;
+          };
+          if (says(last + 1)) {
+            last += 1;
+          } else if (!firm && last + 1 < count && light[last + 1] && words.tokens[last + 1].before < limit &&
+                     says(last + 2)) {
+            last += 2;
+          } else {
+            whole = false;
+          }
         }
         if (!whole) continue;
         findings.hits.push_back({.concept_id = sequence.concept_id,
                                  .language = sequence.language,
                                  .first = static_cast<std::uint32_t>(i),
-                                 .last = static_cast<std::uint32_t>(i + size - 1),
+                                 .last = static_cast<std::uint32_t>(last),
                                  .weak = weak});
       }
     }

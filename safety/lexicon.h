@@ -1,5 +1,7 @@
 // Finds the terms of the tables in a normalised message, misspelt ones included.
 //
+// Light words of the tables ("skip") may stand inside a term of several words, one at each place.
+//
 // A word of a term matches a word of the message when they are equal, when the term's word is a
 // stem that the other begins with, or when one letter was added, left out, replaced or swapped
 // with its neighbour and the first letter stands (words of five letters and more; of four letters
@@ -71,6 +73,7 @@ class Lexicon {
     bool whole = false;  // not a stem
     bool known = false;  // named as an ordinary word
     bool exact = false;
+    bool skip = false;  // may stand inside a term
   };
   struct Sequence {  // a term, by its patterns
     std::vector<PatternId> patterns;

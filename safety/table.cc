@@ -16,8 +16,8 @@ namespace medidesk::safety {
 namespace {
 
 constexpr std::array<std::string_view, kGuards> kGuardNames = {
-    "negation", "negation_after", "filler", "or",     "past",  "now",
-    "resolved", "info",           "ignore", "polite", "known", "sufferer"};
+    "negation", "negation_after", "filler", "or",    "past", "now",     "resolved",
+    "info",     "ignore",         "polite", "known", "skip", "sufferer"};
 
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r";

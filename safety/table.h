@@ -49,6 +49,7 @@ enum Guard : ConceptId {
   kIgnore,    // idioms and other harmless phrases: their words mean nothing
   kPolite,    // what may surround a one-word command: "please", "ok"
   kKnown,     // ordinary words that are not misspelt others
+  kSkip,      // light words that may stand inside a term: "making (any) sense"
   kSufferer,  // somebody has it: "i have", "my son is"; a question about a thing has nobody
   kGuards,
 };
