@@ -172,7 +172,7 @@ void NumberFleet::OnBeat(const v1::HeartbeatResponse& response, std::int64_t bea
       asio::co_spawn(strand_, std::move(work), asio::detached);
     } else if (lease->release_wanted() && entry->second.runner && !entry->second.ending) {
       log::Info("gateway.number_released", {{"number_id", log::Public(id)}});
-      asio::co_spawn(strand_, GiveUp(id), asio::detached);
+      asio::co_spawn(strand_, GiveUp(id, /*switched_off=*/true), asio::detached);
     }
   }
 }
@@ -284,11 +284,11 @@ asio::awaitable<void> NumberFleet::Release(std::string number_id, std::int64_t t
   }
 }
 
-asio::awaitable<void> NumberFleet::GiveUp(std::string number_id) {
+asio::awaitable<void> NumberFleet::GiveUp(std::string number_id, bool switched_off) {
   const auto found = entries_.find(number_id);
   if (found == entries_.end() || !found->second.runner || std::exchange(found->second.ending, true)) co_return;
   const std::shared_ptr<NumberRunner> runner = found->second.runner;
-  co_await runner->Stop();
+  co_await runner->Stop(switched_off);
   co_await Release(number_id, runner->lease_token());
   const auto entry = entries_.find(number_id);
   if (entry != entries_.end() && entry->second.runner == runner) entries_.erase(entry);

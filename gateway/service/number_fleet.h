@@ -88,7 +88,7 @@ class NumberFleet final : public std::enable_shared_from_this<NumberFleet> {
   boost::asio::awaitable<void> Retake(std::string number_id);
   boost::asio::awaitable<absl::StatusOr<store::v1::Lease>> Take(std::string number_id);
   boost::asio::awaitable<void> Release(std::string number_id, std::int64_t token);
-  boost::asio::awaitable<void> GiveUp(std::string number_id);
+  boost::asio::awaitable<void> GiveUp(std::string number_id, bool switched_off = false);
   void OnRunnerEnd(const std::string& number_id, std::int64_t token, NumberRunner::End end);
   void OnLinkEvent(const std::shared_ptr<LinkAttempt>& attempt, const wa::Event& event);
 

@@ -323,12 +323,12 @@ asio::awaitable<void> NumberRunner::WriteReports() {
 
 // ---- Ending -------------------------------------------------------------------------------------
 
-asio::awaitable<void> NumberRunner::Stop() {
-  asio::awaitable<void> finish = Finish();
+asio::awaitable<void> NumberRunner::Stop(bool switched_off) {
+  asio::awaitable<void> finish = Finish(switched_off);
   co_await asio::co_spawn(strand_, std::move(finish), asio::use_awaitable);
 }
 
-asio::awaitable<void> NumberRunner::Finish() {
+asio::awaitable<void> NumberRunner::Finish(bool switched_off) {
   const auto self = shared_from_this();
   if (std::exchange(stopping_, true) && driver_ == nullptr) co_return;
   pause_.cancel();
@@ -336,6 +336,10 @@ asio::awaitable<void> NumberRunner::Finish() {
   if (driver_) {
     co_await driver_->Stop();
     driver_.reset();
+  }
+  if (switched_off && state_ != ConnectionState::kNeedsLink) {
+    const wa::StateChanged off{.state = ConnectionState::kStopped, .reason = "switched_off"};
+    Report(off);
   }
   const auto end = std::chrono::steady_clock::now() + kLastReport;
   asio::steady_timer look(strand_);

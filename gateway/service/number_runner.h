@@ -57,8 +57,9 @@ class NumberRunner final : public net::EventListener, public std::enable_shared_
   void Login();
   void Link(wa::LinkOptions link, OnLinkEvent on_event);
 
-  // Closes the socket, writes the last state, lets go of the store. The lease is still held.
-  boost::asio::awaitable<void> Stop();
+  // Closes the socket, writes the last state, lets go of the store. The lease is still held. `switched_off`: an
+  // operator has asked for it, and whoever takes the number next logs in, whatever it had stopped for.
+  boost::asio::awaitable<void> Stop(bool switched_off = false);
   // The number is not ours any more: the socket ends at once and nothing more is written.
   void Abandon();
 
@@ -89,7 +90,7 @@ class NumberRunner final : public net::EventListener, public std::enable_shared_
   void SetState(wa::ConnectionState state);
   void Report(const wa::StateChanged& change);
   boost::asio::awaitable<void> WriteReports();
-  boost::asio::awaitable<void> Finish();
+  boost::asio::awaitable<void> Finish(bool switched_off);
   boost::asio::awaitable<absl::StatusOr<bool>> DoUnlink(bool force);
   boost::asio::awaitable<void> Reseal();
   boost::asio::awaitable<std::shared_ptr<net::SessionDriver>> CurrentDriver();

@@ -133,6 +133,24 @@ describe('one gateway', () => {
     await site.state('front-desk', 'connected');
   });
 
+  test('a number that another program has replaced stays away until it is switched off and on', async () => {
+    const phone = await site.link('a', 'front-desk');
+    await site.state('front-desk', 'connected');
+    await site.sim.fault({ kind: 'stream_error', code: 440, how: 'replaced' });
+    await site.state('front-desk', 'replaced');
+    await site.stop('a');
+    await site.start('a');
+    await until('the number to be taken', 20, async () => (await site.number('front-desk')).lease_instance !== null);
+    await pause(1000);
+    assert.equal((await site.number('front-desk')).state, 'replaced');
+    assert.equal((await site.events(phone, 'login')).length, 1);
+    assert.equal((await site.cli(['number', 'off', 'front-desk'])).code, 0);
+    await site.state('front-desk', 'stopped');
+    assert.equal((await site.cli(['number', 'on', 'front-desk'])).code, 0);
+    await site.state('front-desk', 'connected');
+    assert.equal((await site.events(phone, 'login')).length, 2);
+  });
+
   test('another master key: the number stops with a task, and its keys are not touched', async () => {
     const phone = await site.link('a', 'front-desk');
     await site.state('front-desk', 'connected');
