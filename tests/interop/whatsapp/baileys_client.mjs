@@ -29,6 +29,9 @@ export class BaileysClient {
     this.options = options;
     this.creds = initAuthCreds();
     this.keys = memoryKeys();
+    this.received = [];  // messages, as they came
+    this.changed = [];   // what became of messages: acknowledged, delivered, read, edited
+    this.sent = new Map();
   }
 
   // A new connection with the keys it has. `updates`: what it told, in order.
@@ -43,10 +46,14 @@ export class BaileysClient {
       browser: Browsers.macOS('Chrome'),
       syncFullHistory: false,
       shouldSyncHistoryMessage: () => false,
+      // Without it a companion that could not read a message never gets it again.
+      getMessage: async (key) => this.sent.get(key.id),
       ...this.options,
     });
     this.socket.ev.on('creds.update', (update) => Object.assign(this.creds, update));
     this.socket.ev.on('connection.update', (update) => updates.push(update));
+    this.socket.ev.on('messages.upsert', ({ messages }) => this.received.push(...messages));
+    this.socket.ev.on('messages.update', (changes) => this.changed.push(...changes));
   }
 
   update = (what, look) => until(what, () => this.updates.find(look));
@@ -65,6 +72,18 @@ export class BaileysClient {
     await this.update('the link', (update) => update.isNewLogin);
     return this.ended();
   }
+
+  async send(jid, content) {
+    const message = await this.socket.sendMessage(jid, content);
+    this.sent.set(message.key.id, message.message);
+    return message.key.id;
+  }
+  static textOf = (message) => message.message?.conversation ?? message.message?.extendedTextMessage?.text;
+  // What others wrote, in the order in which it came.
+  texts = () => this.received.filter(({ key }) => !key.fromMe).map(BaileysClient.textOf).filter(Boolean);
+  // `fromMe`: on another device of ours.
+  said = (text, fromMe = false) => until(`"${text}" to arrive`, () =>
+    this.received.find((message) => message.key.fromMe === fromMe && BaileysClient.textOf(message) === text));
 
   // Linked, restarted and open.
   async start(phone) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "gateway/wa/jid.h"
@@ -63,7 +64,21 @@ struct Account {
     return found == devices.end() ? nullptr : &found->second;
   }
 
+  // What others need to write to the phone itself.
+  void MakePhoneKeys() {
+    const KeyPair key = NewKeyPair();
+    const std::uint8_t type[] = {5};
+    phone_key.id = 1;
+    phone_key.value.assign(key.public_key.begin(), key.public_key.end());
+    phone_key.signature = Sign(phone.identity().private_key, Join({type, phone_key.value}));
+  }
+
   Phone phone;
+  SignedPreKey phone_key;
+  std::set<std::string> partners;            // phone numbers of those it has written with
+  std::set<std::string> sent;                // ids of its messages
+  std::deque<std::string> sent_order;        // the same, oldest first
+  std::set<std::string> wanted_again;        // those that somebody asked for again
   std::optional<PasskeyCredential> passkey;  // links need it when present
   std::map<int, Device> devices;
   int last_number = 0;

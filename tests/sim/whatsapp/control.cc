@@ -225,6 +225,19 @@ Answer SendNode(World& world, const json::value& body) {
   return json::object();
 }
 
+Answer ChooseNextDevice(World& world, const json::value& body) {
+  JsonFields fields(body);
+  std::string phone;
+  std::int64_t device = 0;
+  fields.Read("phone", phone);
+  fields.Read("device", device, 1, 99);
+  MD_RETURN_IF_ERROR(fields.Finish());
+  Account* account = world.FindAccount(phone);
+  if (account == nullptr || device == 0) return NotFound("no such phone, or no device named");
+  account->last_number = static_cast<int>(device) - 1;
+  return json::object();
+}
+
 Answer TakePreKeys(World& world, const json::value& body) {
   JsonFields fields(body);
   std::int64_t left = 0;
@@ -252,7 +265,8 @@ absl::Status CheckHow(const Fault& fault) {
 absl::Status CheckCode(const Fault& fault) {
   const bool http = fault.kind == Fault::Kind::kHttp;
   if (http && (fault.code < 200 || fault.code > 599)) return Bad("code: expected an HTTP status from 200 to 599");
-  const bool needed = fault.kind == Fault::Kind::kFailure || fault.kind == Fault::Kind::kIqError;
+  const bool needed = fault.kind == Fault::Kind::kFailure || fault.kind == Fault::Kind::kIqError ||
+                      fault.kind == Fault::Kind::kAckError;
   if (needed && fault.code == 0) return Bad("code: missing");
   return absl::OkStatus();
 }
@@ -317,6 +331,7 @@ Answer ChangeSettings(World& world, const json::value& body) {
   fields.Read("clock_offset_s", changed.clock_offset_s, -kMaxNumber, kMaxNumber);
   fields.Read("oldest_version", changed.oldest_version, 0, kMaxNumber);
   fields.Read("pre_keys_low", changed.pre_keys_low, 0, 100'000);
+  fields.Read("reveal_addresses", changed.reveal_addresses);
   fields.Read("record_stanzas", changed.record_stanzas);
   MD_RETURN_IF_ERROR(fields.Finish());
   world.settings = changed;
@@ -328,6 +343,7 @@ Answer ChangeSettings(World& world, const json::value& body) {
                       {"clock_offset_s", changed.clock_offset_s},
                       {"oldest_version", changed.oldest_version},
                       {"pre_keys_low", changed.pre_keys_low},
+                      {"reveal_addresses", changed.reveal_addresses},
                       {"record_stanzas", changed.record_stanzas}};
 }
 
@@ -349,6 +365,7 @@ Answer Dispatch(World& world, std::string_view method, std::string_view target, 
   if (path == "/unlink") return Unlink(world, value);
   if (path == "/send") return SendNode(world, value);
   if (path == "/pre-keys") return TakePreKeys(world, value);
+  if (path == "/next-device") return ChooseNextDevice(world, value);
   if (path == "/fault") return OrderFault(world, value);
   if (path == "/settings") return ChangeSettings(world, value);
   if (path == "/reset") {

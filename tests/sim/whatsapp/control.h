@@ -12,9 +12,11 @@
 //   POST /passkey   {"phone"}                            -> {"options","assertion"}: what the operator's browser would
 //                    answer with the account's passkey; {"phone","options"} answers those
 //   POST /unlink    {"phone","device"}                   the phone removes the device
-//   POST /send      {"phone","device","node":{..}}       a stanza of any kind to the device; one that devices confirm is
+//   POST /send      {"phone","device","node":{..}}       a stanza of any kind to the device; one that devices confirm
+//   is
 //                    kept until then, and needs an id
 //   POST /pre-keys  {"phone","device","left":3}          takes one-time pre-keys out of the stock and tells the device
+//   POST /next-device  {"phone","device"}               the next link takes this number: a device installed again
 //   POST /fault     see fault.h                          -> {"met":n}: connections that a fault of now has met
 //   POST /settings  any of settings.h, by name           -> all of them
 //   POST /reset                                          ends connections, forgets faults and logs; phones stay

@@ -21,18 +21,18 @@ bool NeedsConfirmation(const wa::Node& stanza) {
   return stanza.HasAttr("id") && std::find(kConfirmed.begin(), kConfirmed.end(), stanza.tag) != kConfirmed.end();
 }
 
-void Confirm(Device& device, std::string_view tag, std::string_view id) {
-  const auto found = std::find_if(device.pending.begin(), device.pending.end(),
-                                  [&](const Pending& pending) { return pending.tag == tag && pending.id == id; });
-  if (found != device.pending.end()) device.pending.erase(found);
-}
-
 std::string CountOf(const Device& device, std::string_view tag) {
   return fmt::format("{}", std::count_if(device.pending.begin(), device.pending.end(),
                                          [&](const Pending& pending) { return tag.empty() || pending.tag == tag; }));
 }
 
 }  // namespace
+
+void Confirm(Device& device, std::string_view tag, std::string_view id) {
+  const auto found = std::find_if(device.pending.begin(), device.pending.end(),
+                                  [&](const Pending& pending) { return pending.tag == tag && pending.id == id; });
+  if (found != device.pending.end()) device.pending.erase(found);
+}
 
 void Deliver(Device& device, wa::Node stanza) {
   if (device.session != nullptr && device.active) device.session->Send(stanza);
@@ -72,17 +72,7 @@ void AddDeliveryHandlers(StanzaRouter& router) {
   router.On("ack", [](Session& session, const wa::Node& ack) {
     Confirm(*session.device(), ack.Attr("class"), ack.Attr("id"));
   });
-  router.On("receipt", [](Session& session, const wa::Node& receipt) {
-    if (receipt.Attr("type") != "retry") Confirm(*session.device(), "message", receipt.Attr("id"));
-    wa::Node ack{"ack", {{"class", "receipt"}, {"id", receipt.Attr("id")}}, {}};
-    if (const auto to = receipt.AttrJid("to")) ack.SetAttr({"from", *to});
-    for (const std::string_view copied : {"type", "participant"}) {
-      if (receipt.HasAttr(copied)) ack.SetAttr({copied, receipt.Attr(copied)});
-    }
-    ack.SetAttr({"t", fmt::format("{}", session.world().server_time())});
-    session.Send(ack);
-  });
-  for (const char* silent : {"ib", "presence", "chatstate"}) router.On(silent, [](Session&, const wa::Node&) {});
+  for (const char* silent : {"ib", "presence"}) router.On(silent, [](Session&, const wa::Node&) {});
 }
 
 }  // namespace medidesk::whatsapp_sim

@@ -35,6 +35,11 @@ constexpr Name<Fault::Kind> kKinds[] = {
     {"huge_frame", Fault::Kind::kHugeFrame},
     {"iq_error", Fault::Kind::kIqError},
     {"iq_silence", Fault::Kind::kIqSilence},
+    {"ack_error", Fault::Kind::kAckError},
+    {"ack_silence", Fault::Kind::kAckSilence},
+    {"lose_message", Fault::Kind::kLoseMessage},
+    {"spoil", Fault::Kind::kSpoil},
+    {"twice", Fault::Kind::kTwice},
 };
 
 constexpr Name<Fault::At> kTimes[] = {
@@ -47,6 +52,7 @@ constexpr Name<Fault::At> kTimes[] = {
     {"pair_sign", Fault::At::kPairSign},
     {"success", Fault::At::kSuccess},
     {"active", Fault::At::kActive},
+    {"message", Fault::At::kMessage},
     {"iq", Fault::At::kIq},
 };
 
@@ -83,6 +89,12 @@ Fault::At UsualTime(Fault::Kind kind) {
     case Fault::Kind::kIqError:
     case Fault::Kind::kIqSilence:
       return Fault::At::kIq;
+    case Fault::Kind::kAckError:
+    case Fault::Kind::kAckSilence:
+    case Fault::Kind::kLoseMessage:
+    case Fault::Kind::kSpoil:
+    case Fault::Kind::kTwice:
+      return Fault::At::kMessage;
     default:
       return Fault::At::kNow;
   }

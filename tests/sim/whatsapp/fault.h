@@ -5,7 +5,8 @@
 //   {"kind":"drop","at":"success","times":3}                   the next three logins are reset right after success
 //
 // A fault without `at` strikes where its kind belongs: `http` at the upgrade, `chain` and `server_hello` in the
-// handshake, `failure` at the login, `adv` at pair-success, `iq_error` and `iq_silence` at an IQ; all others at once.
+// handshake, `failure` at the login, `adv` at pair-success, `iq_error` and `iq_silence` at an IQ, `ack_error`,
+// `ack_silence`, `lose_message`, `spoil` and `twice` at a message; all others at once.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ struct Fault {
     kPairSign,     // when the client has signed, before the restart
     kSuccess,      // after success went out
     kActive,       // after the client became active
+    kMessage,      // at a message that a device sends
     kIq,           // at an IQ of `xmlns` (and with the child `child`, when given)
   };
   enum class Kind {
@@ -55,6 +57,11 @@ struct Fault {
     kHugeFrame,     // a frame that announces 2^24 - 1 bytes and stays unfinished
     kIqError,       // an error with `code` instead of the IQ's result
     kIqSilence,     // no result
+    kAckError,      // a message is refused with `code`
+    kAckSilence,    // a message is delivered and not acknowledged
+    kLoseMessage,   // a message is neither
+    kSpoil,         // what other accounts get of a message does not decrypt
+    kTwice,         // a message is delivered twice
   };
 
   Kind kind = Kind::kDrop;

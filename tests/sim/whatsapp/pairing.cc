@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/sim/whatsapp/messages.h"
 #include "tests/sim/whatsapp/session.h"
 
 namespace medidesk::whatsapp_sim {
@@ -278,6 +279,7 @@ void Pairing::OnSigned(const wa::Node& iq) {
   device.name = device_name_;
   device.platform_type = platform_type_;
   session_.Log("linked", device_name_);
+  TellDevices(session_.world(), *account_, device, /*added=*/true);
   if (session_.Struck(Fault::At::kPairSign)) return;
   session_.End({"stream:error", {{"code", "515"}}, {}});
 }

@@ -126,6 +126,14 @@ wa::Node KeysOf(World& world, const wa::Node& wanted) {
   wa::Node user{"user", {}, {}};
   if (jid) user.SetAttr({"jid", *jid});
   Device* device = jid ? world.FindDevice(*jid) : nullptr;
+  const Account* account = jid ? world.AccountOf(*jid) : nullptr;
+  if (account != nullptr && jid->device == 0) {
+    const std::uint8_t registration[] = {0, 0, 0, 1};
+    user.content =
+        wa::Nodes{Leaf("registration", registration), Leaf("type", kKeyType),
+                  Leaf("identity", account->phone.identity().public_key), SignedPreKeyNode(account->phone_key)};
+    return user;
+  }
   if (device == nullptr) {
     user.content = wa::Nodes{{"error", {{"code", "404"}, {"text", "item-not-found"}}, {}}};
     return user;

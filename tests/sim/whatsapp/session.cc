@@ -427,6 +427,12 @@ bool Session::Apply(const Fault& fault, const wa::Node* iq) {
       return true;
     case Fault::Kind::kIqSilence:
       return true;
+    case Fault::Kind::kAckError:
+    case Fault::Kind::kAckSilence:
+    case Fault::Kind::kLoseMessage:
+    case Fault::Kind::kSpoil:
+    case Fault::Kind::kTwice:
+      return false;  // the message's matter
   }
   return false;
 }

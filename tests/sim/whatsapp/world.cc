@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "tests/sim/whatsapp/crypto.h"
 #include "tests/sim/whatsapp/delivery.h"
+#include "tests/sim/whatsapp/messages.h"
 #include "tests/sim/whatsapp/pairing.h"
 #include "tests/sim/whatsapp/queries.h"
 #include "tests/sim/whatsapp/session.h"
@@ -29,6 +31,8 @@ absl::Status NotFound(std::string_view text) { return Error(absl::StatusCode::kN
 World::World(Settings settings, std::function<std::int64_t()> now_us) : settings(settings), now_us_(std::move(now_us)) {
   AddDeliveryHandlers(router);
   AddQueryHandlers(router);
+  AddMessageHandlers(router);
+  AddAccountQueries(router);
 }
 
 absl::StatusOr<Account*> World::AddAccount(PhoneOptions options) {
@@ -45,6 +49,7 @@ absl::StatusOr<Account*> World::AddAccount(PhoneOptions options) {
   }
   auto account = std::make_unique<Account>(phone);
   if (options.passkey) account->passkey.emplace();
+  account->MakePhoneKeys();
   Account* const added = account.get();
   by_lid_[phone.lid] = added;
   accounts_[phone.number] = std::move(account);
@@ -56,14 +61,16 @@ Account* World::FindAccount(std::string_view number) {
   return found == accounts_.end() ? nullptr : found->second.get();
 }
 
-Device* World::FindDevice(const wa::Jid& jid) {
-  Account* account = nullptr;
+Account* World::AccountOf(const wa::Jid& jid) {
   if (jid.IsLid()) {
     const auto found = by_lid_.find(jid.user);
-    account = found == by_lid_.end() ? nullptr : found->second;
-  } else {
-    account = FindAccount(jid.user);
+    return found == by_lid_.end() ? nullptr : found->second;
   }
+  return jid.server == wa::kUserServer ? FindAccount(jid.user) : nullptr;
+}
+
+Device* World::FindDevice(const wa::Jid& jid) {
+  Account* account = AccountOf(jid);
   return account == nullptr ? nullptr : account->Find(jid.device);
 }
 
@@ -112,6 +119,7 @@ void World::Forget(Account& account, int device_number) {
   Device* device = account.Find(device_number);
   if (device == nullptr) return;
   if (device->session != nullptr) device->session->LoseDevice();
+  TellDevices(*this, account, *device, /*added=*/false);
   account.devices.erase(device_number);
 }
 

@@ -44,7 +44,9 @@ class World {
   // ALREADY_EXISTS for a number or lid in use; INVALID_ARGUMENT when they are not digits.
   absl::StatusOr<Account*> AddAccount(PhoneOptions options);
   Account* FindAccount(std::string_view number);  // nullptr when there is none
-  // By phone number or lid; nullptr when there is none.
+  // By phone number or lid, whatever the device; nullptr when there is none.
+  Account* AccountOf(const gateway::wa::Jid& jid);
+  // The same for a device.
   Device* FindDevice(const gateway::wa::Jid& jid);
   const std::map<std::string, std::unique_ptr<Account>, std::less<>>& accounts() const { return accounts_; }
 
