@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::string_view kLocalNumber = "local_number";
 constexpr std::string_view kStaffTold = "staff_told";
-constexpr std::array<std::string_view, 12> kKinds = {"emergency",   "crisis",     "discreet", "lite",
-                                                     "apology",     "handover",   "opt_out",  "stale",
-                                                     "cannot_read", "disclosure", "closed",   kLocalNumber};
+constexpr std::array<std::string_view, 16> kKinds = {
+    "emergency",   "crisis",     "discreet", "lite", "apology",      "handover", "opt_out", "stale",
+    "cannot_read", "disclosure", "closed",   "calm", "wrong_number", "clinical", "private", kLocalNumber};
 
 std::string_view KindName(FixedKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
@@ -28,6 +28,8 @@ std::optional<std::string_view> Value(std::string_view name, const SiteContacts&
   if (name == "crisis_line") return contacts.crisis_line;
   if (name == "emergency_address") return contacts.emergency_address;
   if (name == "emergency_phone") return contacts.emergency_phone;
+  if (name == "next_open") return contacts.next_open;
+  if (name == "reply_minutes") return contacts.reply_minutes;
   if (name == kStaffTold) return "";
   return std::nullopt;
 }

@@ -25,12 +25,15 @@ const Texts& TheTexts() {
 const SiteContacts kSite = {.emergency_number = "112",
                             .crisis_line = "14416",
                             .emergency_address = "Gate 2, Hillside Lane",
-                            .emergency_phone = "+91 22 5550 0100"};
-const std::vector<std::string_view> kLanguages = {"en", "es", "hi", "hi-Latn", "ar", "pt", "fr"};
-const std::vector<FixedKind> kAllKinds = {FixedKind::kEmergency,  FixedKind::kCrisis,  FixedKind::kDiscreet,
-                                          FixedKind::kLite,       FixedKind::kApology, FixedKind::kHandover,
-                                          FixedKind::kOptOut,     FixedKind::kStale,   FixedKind::kCannotRead,
-                                          FixedKind::kDisclosure, FixedKind::kClosed};
+                            .emergency_phone = "+91 22 5550 0100",
+                            .next_open = "",
+                            .reply_minutes = ""};
+const std::vector<std::string_view> kLanguages = {"en", "es", "hi", "hi-Latn", "ar", "pt", "fr",
+                                                  "de", "ur", "bn", "id",      "sw", "tr", "zh"};
+const std::vector<FixedKind> kAllKinds = {
+    FixedKind::kEmergency, FixedKind::kCrisis, FixedKind::kDiscreet,    FixedKind::kLite,       FixedKind::kApology,
+    FixedKind::kHandover,  FixedKind::kOptOut, FixedKind::kStale,       FixedKind::kCannotRead, FixedKind::kDisclosure,
+    FixedKind::kClosed,    FixedKind::kCalm,   FixedKind::kWrongNumber, FixedKind::kClinical,   FixedKind::kPrivate};
 
 Verdict VerdictOf(std::string family, Severity severity = Severity::kEmergency) {
   Verdict verdict;
