@@ -1,5 +1,6 @@
 #include "admin/build.h"
 
+#include "admin/api/desk/pages.h"
 #include "admin/api/rest/docs_routes.h"
 
 namespace medidesk::admin {
@@ -38,6 +39,8 @@ void AdminConfig::Register(FlagSet& flags) {
   flags.Add("rest_rate_address", &rest_rate_address, "requests a second to /v1 from one address; 0: no limit",
             {.min = 0, .max = 1'000'000});
   flags.Add("rest_burst_address", &rest_burst_address, "of them at once", {.min = 1, .max = 1'000'000});
+  flags.Add("desk_supabase", &desk_supabase,
+            "staff logs in to the dashboard with a token of the Supabase project: `sub` is the account's id");
   flags.Add("supabase_anon_key", &credentials.supabase_anon_key,
             "the project's anon or publishable key, accepted by the webhook");
   flags.Add("supabase_jwt_secret", &credentials.supabase_jwt_secret, "the project's JWT secret (HS256)");
@@ -72,7 +75,16 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(const AdminConfig& config, r
   rest.per_address.burst = config.rest_burst_address;
   admin->rest_ = std::make_unique<rest::RestHandler>(admin->rest_services_, admin->tokens_, rest);
 
+  Sessions::Options sessions{.https = !config.http_tls_cert.empty()};
+  if (config.desk_supabase) sessions.supabase = &admin->credentials_->verifier();
+  admin->sessions_ = std::make_unique<Sessions>(admin->rest_services_, sessions);
+  admin->rest_->SetSessions(admin->sessions_.get());
+  admin->events_ = std::make_unique<EventFeed>(executor, admin->rest_services_, *admin->sessions_);
+
   http::Router router;
+  AddPages(router);
+  admin->sessions_->AddRoutes(router);
+  admin->events_->AddRoutes(router);
   admin->webhook_->AddRoutes(router);
   admin->rest_->AddRoutes(router);
   rest::AddDocsRoutes(router);
@@ -101,17 +113,26 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(const AdminConfig& config, r
   };
   MD_ASSIGN_OR_RETURN(admin->server_, http::Server::Listen(executor, std::move(server), std::move(router)));
   admin->health_.Start();
+  admin->events_->Start();
   return admin;
 }
 
 Admin::Admin(rpc::Dispatcher::Executor executor, const Channels& channels)
     : replies_(channels.assistant),
       health_(executor, channels.store, channels.assistant, channels.gateway),
-      rest_services_(channels.store, channels.assistant),
+      rest_services_(channels.store, channels.assistant, channels.gateway),
       tokens_(rpc::TokenCheck::AskStore(channels.store)) {}
 
 Admin::~Admin() { Stop(); }
 
-void Admin::Stop() { health_.Stop(); }
+boost::asio::awaitable<void> Admin::Drain(std::chrono::milliseconds grace) {
+  events_->EndStreams();
+  co_await server_->Stop(grace);
+}
+
+void Admin::Stop() {
+  if (events_ != nullptr) events_->Stop();
+  health_.Stop();
+}
 
 }  // namespace medidesk::admin

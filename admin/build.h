@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "admin/api/admin_metrics.h"
+#include "admin/api/desk/event_feed.h"
+#include "admin/api/desk/sessions.h"
 #include "admin/api/rest/rest_handler.h"
 #include "admin/api/webhook.h"
 #include "admin/api/webhook_credentials.h"
@@ -39,6 +41,7 @@ struct AdminConfig {
   int rest_rate_token = 100, rest_burst_token = 200;
   int rest_rate_phone = 1, rest_burst_phone = 20;
   int rest_rate_address = 100, rest_burst_address = 200;
+  bool desk_supabase = false;
 
   void Register(FlagSet& flags);
   absl::Status Check() const;
@@ -59,7 +62,7 @@ class Admin {
 
   std::uint16_t port() const { return server_->port(); }
   // Stops accepting and lets running requests finish.
-  boost::asio::awaitable<void> Drain(std::chrono::milliseconds grace) { return server_->Stop(grace); }
+  boost::asio::awaitable<void> Drain(std::chrono::milliseconds grace);
   // Closes what is left. Before the event loop stops.
   void Stop();
 
@@ -73,6 +76,8 @@ class Admin {
   RestClient rest_services_;
   TokenClient tokens_;
   std::unique_ptr<rest::RestHandler> rest_;
+  std::unique_ptr<Sessions> sessions_;
+  std::unique_ptr<EventFeed> events_;
   std::unique_ptr<AdminMetrics> metrics_;
   std::unique_ptr<http::Server> server_;
 };

@@ -75,8 +75,17 @@ void RestClient::AddStream(const rpc::Client<Service>& client, const char* rpc, 
       });
 }
 
-RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant)
-    : conversations_(store), knowledge_(store), patients_(store), tasks_(store), audit_(store), assistant_(assistant) {
+RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant, const rpc::Channel& gateway)
+    : conversations_(store),
+      knowledge_(store),
+      patients_(store),
+      tasks_(store),
+      audit_(store),
+      desk_(store),
+      access_(store),
+      reports_(store),
+      assistant_(assistant),
+      gateway_(gateway) {
 #define MD_CONVERSATIONS(name) AddUnary(conversations_, "medidesk.store.v1.ConversationService." #name, MD_METHOD(name))
   MD_CONVERSATIONS(ListConversations);
   MD_CONVERSATIONS(GetConversation);
@@ -139,11 +148,56 @@ RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant)
 
   AddUnary(audit_, "medidesk.store.v1.AuditService.ListAuditRecords", MD_METHOD(ListAuditRecords));
   AddUnary(audit_, "medidesk.store.v1.AuditService.AppendReadEvent", MD_METHOD(AppendReadEvent));
+  AddStream(audit_, "medidesk.store.v1.AuditService.VerifyAudit", MD_METHOD(VerifyAudit));
+  AddStream(audit_, "medidesk.store.v1.AuditService.WatchEvents", MD_METHOD(WatchEvents));
+
+#define MD_DESK(name) AddUnary(desk_, "medidesk.store.v1.DeskService." #name, MD_METHOD(name))
+  MD_DESK(ListInbox);
+  MD_DESK(GetDeskConversation);
+  MD_DESK(MarkRead);
+  MD_DESK(HoldConversation);
+  MD_DESK(SendStaffMessage);
+  MD_DESK(AddNote);
+  MD_DESK(DeleteNote);
+  MD_DESK(MarkAnswer);
+  MD_DESK(ListMarkedAnswers);
+#undef MD_DESK
+
+#define MD_ACCESS(name) AddUnary(access_, "medidesk.store.v1.AccessService." #name, MD_METHOD(name))
+  MD_ACCESS(CreateStaff);
+  MD_ACCESS(GetStaff);
+  MD_ACCESS(ListStaff);
+  MD_ACCESS(UpdateStaff);
+  MD_ACCESS(InviteStaff);
+  MD_ACCESS(SetPassword);
+  MD_ACCESS(Login);
+  MD_ACCESS(CheckSession);
+  MD_ACCESS(Logout);
+#undef MD_ACCESS
+
+#define MD_REPORTS(name) AddUnary(reports_, "medidesk.store.v1.ReportService." #name, MD_METHOD(name))
+  MD_REPORTS(GetCounts);
+  MD_REPORTS(GetLatency);
+  MD_REPORTS(GetBreakdown);
+  MD_REPORTS(GetModelUsage);
+  MD_REPORTS(ListEmergencies);
+  MD_REPORTS(ListUnansweredQuestions);
+#undef MD_REPORTS
+  AddStream(reports_, "medidesk.store.v1.ReportService.ExportDailyReport", MD_METHOD(ExportDailyReport));
+
+#define MD_GATEWAY(name) AddUnary(gateway_, "medidesk.gateway.v1.GatewayService." #name, MD_METHOD(name))
+  MD_GATEWAY(ListNumbers);
+  MD_GATEWAY(UnlinkNumber);
+  MD_GATEWAY(SubmitPasskey);
+  MD_GATEWAY(ConfirmPasskeyCode);
+#undef MD_GATEWAY
+  AddStream(gateway_, "medidesk.gateway.v1.GatewayService.LinkNumber", MD_METHOD(LinkNumber));
 
 #define MD_ASSISTANT(name) AddUnary(assistant_, "medidesk.assistant.v1.AssistantService." #name, MD_METHOD(name))
   MD_ASSISTANT(Reply);
   MD_ASSISTANT(Screen);
   MD_ASSISTANT(PreviewContext);
+  MD_ASSISTANT(TryQuestion);
 #undef MD_ASSISTANT
   AddStream(assistant_, "medidesk.assistant.v1.AssistantService.StreamReply", MD_METHOD(StreamReply));
 }

@@ -45,10 +45,15 @@ bool MayGoWithoutToken(const http::Request& request) {
   if (!request.from_loopback() || request.version < 11 || !request.Find("via").empty() || !IsLoopbackHost(host)) {
     return false;
   }
+  return IsOfThisSite(request);
+}
+
+bool IsOfThisSite(const http::Request& request) {
   const std::string_view site = request.Find("sec-fetch-site");
   if (!site.empty() && site != "same-origin" && site != "none") return false;
   const std::string_view origin = request.Find("origin");
-  return origin.empty() || origin == "http://" + std::string(host) || origin == "https://" + std::string(host);
+  const std::string host(request.Find("host"));
+  return origin.empty() || origin == "http://" + host || origin == "https://" + host;
 }
 
 std::string AddressText(const ip::address& peer) {

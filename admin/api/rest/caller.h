@@ -1,7 +1,8 @@
 // Who calls /v1, and whether they may.
 //
 //   Authorization: Bearer <token>   -> the token's principal, when it holds the scope
-//   no Authorization                -> the operator, from this machine alone (see MayGoWithoutToken)
+//   the dashboard's cookie          -> a member of staff, when the account's role allows the operation
+//   neither                         -> the operator, from this machine alone (see MayGoWithoutToken)
 //   anything else                   -> UNAUTHENTICATED
 #pragma once
 
@@ -16,13 +17,15 @@
 #include "admin/http/request.h"
 #include "base/phi.h"
 #include "base/status.h"
+#include "medidesk/store/v1/access.pb.h"
 #include "medidesk/store/v1/common.pb.h"
 
 namespace medidesk::admin::rest {
 
 struct Principal {
   store::v1::ActorKind kind = store::v1::ACTOR_KIND_OPERATOR;
-  std::string id = {};  // UUID of the token; empty for the operator
+  std::string id = {};  // UUID of the token or the account; empty for the operator
+  store::v1::StaffRole role = store::v1::STAFF_ROLE_UNSPECIFIED;  // of staff
 };
 
 // Thread-safe.
@@ -39,6 +42,18 @@ class TokenChecker {
   virtual boost::asio::awaitable<absl::StatusOr<Checked>> Check(Phi<std::string> token, Scope scope) = 0;
 };
 
+// Sessions of the dashboard. Thread-safe.
+class SessionChecker {
+ public:
+  virtual ~SessionChecker() = default;
+  // True for a request that comes from the dashboard's page, whatever its session is worth: it is then never the
+  // operator's.
+  virtual bool IsPresented(const http::Request& request) const = 0;
+  // UNAUTHENTICATED without a live session; PERMISSION_DENIED for a request of another site, and for one that
+  // `changes` something without the session's CSRF secret.
+  virtual boost::asio::awaitable<absl::StatusOr<Principal>> Check(const http::Request& request, bool changes) = 0;
+};
+
 // The token of an Authorization header: its text, or empty when it is of another scheme or malformed.
 std::string_view BearerToken(std::string_view authorization);
 
@@ -46,6 +61,9 @@ std::string_view BearerToken(std::string_view authorization);
 // (a page that rebinds its own name to 127.0.0.1 does not have one), not through a proxy as far as
 // that can be told (forwarding headers, HTTP/1.0), and not on behalf of a web page from elsewhere.
 bool MayGoWithoutToken(const http::Request& request);
+
+// True unless the browser says that a page of elsewhere made the request.
+bool IsOfThisSite(const http::Request& request);
 
 // What stands for an address in limits and audit records: IPv4 as it is, also when mapped into IPv6.
 std::string AddressText(const boost::asio::ip::address& peer);

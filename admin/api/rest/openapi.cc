@@ -251,6 +251,10 @@ class Document {
         success["content"] = std::move(content);
         break;
       }
+      case Answer::kTable:
+        success["description"] = "One CSV file (RFC 4180), sent in chunks.";
+        success["content"] = Content("text/csv", {{"type", "string"}});
+        break;
       case Answer::kDocument:
         success["description"] = "One JSON document, sent in chunks.";
         success["content"] = Content("application/json", {{"type", "object"}});

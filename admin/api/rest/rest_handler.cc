@@ -7,12 +7,14 @@
 #include "admin/api/rest/rest_error.h"
 #include "admin/api/rest/stream_answer.h"
 #include "admin/api/rest/transcoder.h"
+#include "base/log.h"
 #include "base/phone_number.h"
 #include "base/rpc/error_details.h"
 #include "base/uuid.h"
 #include "medidesk/assistant/v1/assistant.pb.h"
 #include "medidesk/store/v1/audit.pb.h"
 #include "medidesk/store/v1/conversation.pb.h"
+#include "medidesk/store/v1/task.pb.h"
 
 namespace medidesk::admin::rest {
 
@@ -46,6 +48,33 @@ TraceContext TraceOf(const http::Request& request) {
   return sent ? *std::move(sent) : TraceContext::New();
 }
 
+bool MayCall(store::v1::StaffRole role, DeskRole needed) {
+  switch (needed) {
+    case DeskRole::kViewer:
+      return role != store::v1::STAFF_ROLE_UNSPECIFIED;
+    case DeskRole::kAgent:
+      return role == store::v1::STAFF_ROLE_AGENT || role == store::v1::STAFF_ROLE_ADMIN;
+    case DeskRole::kAdmin:
+      return role == store::v1::STAFF_ROLE_ADMIN;
+    case DeskRole::kNobody:
+      break;
+  }
+  return false;
+}
+
+// Who acts is the one who is logged in, whatever the request says. Whom a conversation is assigned to is free.
+absl::Status ActAsStaff(const Principal& principal, Message& message) {
+  if (auto* take = dynamic_cast<store::v1::TakeOverRequest*>(&message)) take->set_staff_id(principal.id);
+  if (auto* back = dynamic_cast<store::v1::HandBackRequest*>(&message)) back->set_staff_id(principal.id);
+  if (auto* claim = dynamic_cast<store::v1::ClaimTaskRequest*>(&message)) {
+    if (claim->assignee_id().empty()) claim->set_assignee_id(principal.id);
+    if (claim->assignee_id() != principal.id && principal.role != store::v1::STAFF_ROLE_ADMIN) {
+      return Error(StatusCode::kPermissionDenied, "only an admin gives a task to another person");
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool IsReply(const Route& route) { return route.scope == Scope::kReply; }
 
 // The sender of a reply's text; empty when there is none.
@@ -67,6 +96,12 @@ http::Response Refused(const http::Request& request, const Route& route, const a
   answer.Add("www-authenticate",
              known ? "Bearer error=\"insufficient_scope\", scope=\"" + scope + '"' : std::string("Bearer"));
   return answer;
+}
+
+// As ErrorOf; what it logs names the request's trace.
+http::Response Failed(const http::Request& request, const TraceContext& trace, const absl::Status& status) {
+  const log::TraceScope scope(std::make_shared<const std::string>(trace.trace_id));
+  return ErrorOf(request, status);
 }
 
 const MethodDescriptor& AppendReadEvent() {
@@ -133,7 +168,7 @@ asio::awaitable<http::Response> RestHandler::Handle(http::Request& request) {
   }
 
   Job job{.request = request, .route = *match.route, .captures = std::move(match.captures)};
-  absl::StatusOr<TokenChecker::Checked> checked = co_await Authenticate(request, job.route.scope);
+  absl::StatusOr<TokenChecker::Checked> checked = co_await Authenticate(request, job.route);
   if (!checked.ok()) co_return Refused(request, job.route, checked.status());
   job.principal = std::move(checked->principal);
   if (checked->limited) {
@@ -158,9 +193,20 @@ asio::awaitable<http::Response> RestHandler::Handle(http::Request& request) {
 }
 
 asio::awaitable<absl::StatusOr<TokenChecker::Checked>> RestHandler::Authenticate(const http::Request& request,
-                                                                                 Scope scope) {
+                                                                                 const Route& route) {
   const std::string_view authorization = request.Find("authorization");
   if (authorization.empty()) {
+    if (sessions_ != nullptr && sessions_->IsPresented(request)) {
+      const bool changes = request.method != "GET" && request.method != "HEAD";
+      absl::StatusOr<Principal> staff = co_await sessions_->Check(request, changes);
+      if (!staff.ok()) co_return staff.status();
+      if (!MayCall(staff->role, route.desk)) {
+        co_return rpc::WithReason(Error(StatusCode::kPermissionDenied, "your role does not allow this"), "ROLE");
+      }
+      TokenChecker::Checked checked;
+      checked.principal = *std::move(staff);
+      co_return checked;
+    }
     if (options_.open_on_loopback && MayGoWithoutToken(request)) co_return TokenChecker::Checked{};
     co_return Error(StatusCode::kUnauthenticated, "Send a token: Authorization: Bearer <token>.");
   }
@@ -169,7 +215,7 @@ asio::awaitable<absl::StatusOr<TokenChecker::Checked>> RestHandler::Authenticate
     co_return Error(StatusCode::kUnauthenticated, "Expected Authorization: Bearer <token>.");
   }
   Phi<std::string> secret{std::string(token)};
-  co_return co_await tokens_.Check(std::move(secret), scope);
+  co_return co_await tokens_.Check(std::move(secret), route.scope);
 }
 
 std::optional<http::Response> RestHandler::LimitAddress(const http::Request& request) {
@@ -233,6 +279,10 @@ std::optional<http::Response> RestHandler::FillIn(Job& job) {
     outbound->set_origin(store::v1::REPLY_ORIGIN_SERVICE);
   }
 
+  if (job.principal.kind == store::v1::ACTOR_KIND_STAFF) {
+    if (const absl::Status refused = ActAsStaff(job.principal, message); !refused.ok()) return ErrorAs(403, refused);
+  }
+
   job.if_match = ReadIfMatch(job.request.Find("if-match"));
   if (job.if_match.kind == IfMatch::Kind::kMalformed) {
     return ErrorAs(400, rpc::InvalidField("if-match", "expected one strong entity tag in quotes, or *"));
@@ -258,7 +308,11 @@ std::optional<http::Response> RestHandler::FillIn(Job& job) {
 CallContext RestHandler::ContextOf(const Job& job) const {
   CallContext context{.timeout = options_.call_budget, .trace = job.trace};
   if (IsReply(job.route)) context.timeout = options_.reply_budget;
-  if (job.route.answer == Answer::kDocument) context.timeout = options_.document_budget;
+  if (job.route.answer == Answer::kDocument || job.route.answer == Answer::kTable) {
+    context.timeout = options_.document_budget;
+  }
+  if (job.route.rpc == "medidesk.store.v1.AuditService.VerifyAudit") context.timeout = options_.document_budget;
+  if (job.route.endless) context.timeout = options_.endless_budget;
   return context;
 }
 
@@ -273,11 +327,11 @@ asio::awaitable<http::Response> RestHandler::Answer(Job& job) {
     if (response.status().code() == StatusCode::kAborted && job.if_match.kind == IfMatch::Kind::kOne) {
       co_return ErrorAs(412, response.status());
     }
-    co_return ErrorOf(job.request, response.status());
+    co_return Failed(job.request, job.trace, response.status());
   }
   if (!job.route.audit.empty()) {
     const absl::Status recorded = co_await RecordRead(job, response->get());
-    if (!recorded.ok()) co_return ErrorOf(job.request, recorded);
+    if (!recorded.ok()) co_return Failed(job.request, job.trace, recorded);
   }
   const std::string etag = job.route.etag.empty() ? std::string() : EtagOf(**response, job.route.etag);
   if (job.route.method == "GET" && NoneMatchHolds(job.request.Find("if-none-match"), etag)) {
@@ -286,7 +340,7 @@ asio::awaitable<http::Response> RestHandler::Answer(Job& job) {
     co_return unchanged;
   }
   absl::StatusOr<std::string> body = co_await WriteJson(**response);
-  if (!body.ok()) co_return ErrorOf(job.request, body.status());
+  if (!body.ok()) co_return Failed(job.request, job.trace, body.status());
   http::Response answer = http::JsonResponse(job.route.success, *std::move(body));
   if (!etag.empty()) answer.Add("etag", etag);
   answer.Add("cache-control", "no-store");
@@ -306,7 +360,7 @@ asio::awaitable<absl::Status> RestHandler::RecordRead(const Job& job, const Mess
   *event->mutable_actor() = job.actor;
   event->set_resource(store::v1::RESOURCE_KIND_CONVERSATION);
   for (std::string& id : ids) event->add_resource_ids(std::move(id));
-  event->set_purpose("rest");
+  event->set_purpose(job.principal.kind == store::v1::ACTOR_KIND_STAFF ? "desk" : "rest");
   CallContext context{.timeout = options_.call_budget, .trace = job.trace};
   const absl::StatusOr<MessagePtr> recorded =
       co_await backend_.Call(AppendReadEvent(), std::move(event), std::move(context));
@@ -317,7 +371,8 @@ asio::awaitable<http::Response> RestHandler::AnswerStream(Job& job) {
   std::unique_ptr<MessageStream> stream = backend_.Stream(*job.route.call, std::move(job.message), ContextOf(job));
   // The first message decides on the code; nothing has been sent before it.
   absl::StatusOr<MessagePtr> first = co_await stream->Next();
-  if (!first.ok()) co_return ErrorOf(job.request, first.status());
+  if (!first.ok()) co_return Failed(job.request, job.trace, first.status());
+  if (job.route.answer == Answer::kTable) co_return TableAnswer(std::move(stream), *std::move(first));
   co_return job.route.answer == Answer::kDocument
       ? DocumentAnswer(std::move(stream), *std::move(first))
       : MessagesAnswer(std::move(stream), *std::move(first), job.request.Find("accept"));

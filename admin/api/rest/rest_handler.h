@@ -47,6 +47,7 @@ class RestHandler {
     std::chrono::milliseconds call_budget{10'000};
     std::chrono::milliseconds reply_budget{25'000};
     std::chrono::milliseconds document_budget{120'000};
+    std::chrono::milliseconds endless_budget{1'200'000};
     std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
   };
 
@@ -56,6 +57,8 @@ class RestHandler {
   // Before the server starts. Metrics may stay null.
   void AddRoutes(http::Router& router);
   void SetMetrics(AdminMetrics* metrics) { metrics_ = metrics; }
+  // The dashboard's. Before the server starts; null: there is no dashboard.
+  void SetSessions(SessionChecker* sessions) { sessions_ = sessions; }
 
   // For the server's on_response: the shape of its own errors, cross-origin and cache headers.
   void Decorate(const http::Request& request, http::Response& response) const;
@@ -65,7 +68,8 @@ class RestHandler {
  private:
   struct Job;  // one request on its way
 
-  boost::asio::awaitable<absl::StatusOr<TokenChecker::Checked>> Authenticate(const http::Request& request, Scope scope);
+  boost::asio::awaitable<absl::StatusOr<TokenChecker::Checked>> Authenticate(const http::Request& request,
+                                                                             const Route& route);
   boost::asio::awaitable<absl::StatusOr<MessagePtr>> ReadRequest(const Job& job);
   boost::asio::awaitable<http::Response> Answer(Job& job);
   boost::asio::awaitable<http::Response> AnswerStream(Job& job);
@@ -83,6 +87,7 @@ class RestHandler {
   TokenChecker& tokens_;
   const Options options_;
   const Cors cors_;
+  SessionChecker* sessions_ = nullptr;
   AdminMetrics* metrics_ = nullptr;
   RateLimiter per_address_, per_token_, per_phone_;
   // Long JSON is read and written here, so that it holds up nobody on the event loop.

@@ -8,10 +8,14 @@
 #include <deque>
 
 #include "medidesk/assistant/v1/assistant.pb.h"
+#include "medidesk/gateway/v1/gateway.pb.h"
+#include "medidesk/store/v1/access.pb.h"
 #include "medidesk/store/v1/audit.pb.h"
 #include "medidesk/store/v1/conversation.pb.h"
+#include "medidesk/store/v1/desk.pb.h"
 #include "medidesk/store/v1/knowledge.pb.h"
 #include "medidesk/store/v1/patient.pb.h"
+#include "medidesk/store/v1/report.pb.h"
 #include "medidesk/store/v1/task.pb.h"
 
 namespace medidesk::admin::rest {
@@ -29,6 +33,10 @@ using google::protobuf::FieldDescriptor;
 #define MD_CONVERSATION "/v1/conversations/{conversation_id}"
 #define MD_PATIENT "/v1/patients/{patient_id}"
 #define MD_ASSISTANT "medidesk.assistant.v1.AssistantService."
+#define MD_DESK "medidesk.store.v1.DeskService."
+#define MD_ACCESS "medidesk.store.v1.AccessService."
+#define MD_REPORTS "medidesk.store.v1.ReportService."
+#define MD_GATEWAY "medidesk.gateway.v1.GatewayService."
 
 // One row in the making.
 struct Row {
@@ -37,7 +45,12 @@ struct Row {
     route.path = path;
     route.rpc = rpc;
     route.scope = scope;
+    if (scope == Scope::kRead) route.desk = DeskRole::kViewer;
+    if (scope == Scope::kSend) route.desk = DeskRole::kAgent;
+    if (scope == Scope::kReply) route.desk = DeskRole::kNobody;
   }
+  Row& Desk(DeskRole role) { return Set(route.desk, role); }
+  Row& Endless() { return Set(route.endless, true); }
   Row& Body(std::string_view field) { return Set(route.body, field); }
   Row& Etag(std::string_view field) { return Set(route.etag, field); }
   Row& IfMatch(std::string_view field) { return Set(route.if_match, field); }
@@ -67,6 +80,10 @@ class Table {
     Patients();
     Tasks();
     Assistant();
+    Desk();
+    Staff();
+    Reports();
+    Numbers();
     std::vector<Route> routes;
     for (Row& row : rows_) routes.push_back(std::move(row.route));
     return routes;
@@ -94,6 +111,7 @@ class Table {
     Get("/v1/conversations", MD_CONVERSATIONS "ListConversations").Audit("conversations.id");
     Get(MD_CONVERSATION, MD_CONVERSATIONS "GetConversation").Etag("conversation").Audit("conversation.id");
     Patch(MD_CONVERSATION, MD_CONVERSATIONS "UpdateConversation")
+        .Desk(DeskRole::kAgent)
         .Body("*")
         .Hide({"etag"})
         .IfMatch("etag")
@@ -102,11 +120,12 @@ class Table {
     for (const auto& [path, rpc] : {std::pair(MD_CONVERSATION ":takeOver", MD_CONVERSATIONS "TakeOver"),
                                     std::pair(MD_CONVERSATION ":handBack", MD_CONVERSATIONS "HandBack"),
                                     std::pair(MD_CONVERSATION ":assign", MD_CONVERSATIONS "AssignConversation")}) {
-      Post(path, rpc).Body("*").Etag("conversation").Audit("conversation.id");
+      Post(path, rpc).Desk(DeskRole::kAgent).Body("*").Etag("conversation").Audit("conversation.id");
     }
     tag_ = "Messages";
     Get(MD_CONVERSATION "/messages", MD_CONVERSATIONS "ListMessages").Audit("conversation_id");
     Post(MD_CONVERSATION "/messages", MD_CONVERSATIONS "QueueOutbound", Scope::kSend)
+        .Desk(DeskRole::kNobody)  // it has :send, which sees who else is writing
         .Body("*")
         .Hide({"origin", "staff_id"})
         .Success(202);
@@ -151,38 +170,67 @@ class Table {
   void Patients() {
     tag_ = "Patients";
     Get("/v1/patients", MD_PATIENTS "ListPatients").Hide({"actor"});
-    Post("/v1/patients", MD_PATIENTS "CreatePatient").Body("patient").Hide({"actor"}).Success(201).Etag("patient");
+    Post("/v1/patients", MD_PATIENTS "CreatePatient")
+        .Desk(DeskRole::kAgent)
+        .Body("patient")
+        .Hide({"actor"})
+        .Success(201)
+        .Etag("patient");
     Get(MD_PATIENT, MD_PATIENTS "GetPatient").Hide({"actor", "phone", "contact_id"}).Etag("patient");
     Patch("/v1/patients/{patient.id}", MD_PATIENTS "UpdatePatient")
+        .Desk(DeskRole::kAgent)
         .Body("patient")
         .Hide({"actor"})
         .IfMatch("patient.etag")
         .Etag("patient")
         .Mask("update_mask");
-    Post(MD_PATIENT ":linkContact", MD_PATIENTS "LinkContact").Body("*").Hide({"actor"}).Etag("patient");
-    Post(MD_PATIENT ":unlinkContact", MD_PATIENTS "UnlinkContact").Body("*").Hide({"actor"}).Etag("patient");
-    Get(MD_PATIENT ":export", MD_PATIENTS "ExportPatient").Answers(Answer::kDocument).Hide({"actor", "contact_id"});
+    Post(MD_PATIENT ":linkContact", MD_PATIENTS "LinkContact")
+        .Desk(DeskRole::kAgent)
+        .Body("*")
+        .Hide({"actor"})
+        .Etag("patient");
+    Post(MD_PATIENT ":unlinkContact", MD_PATIENTS "UnlinkContact")
+        .Desk(DeskRole::kAgent)
+        .Body("*")
+        .Hide({"actor"})
+        .Etag("patient");
+    Get(MD_PATIENT ":export", MD_PATIENTS "ExportPatient")
+        .Desk(DeskRole::kAdmin)
+        .Answers(Answer::kDocument)
+        .Hide({"actor", "contact_id"});
     Post(MD_PATIENT ":erase", MD_PATIENTS "ErasePatient").Body("*").Hide({"actor", "contact_id"});
   }
 
   void Tasks() {
     tag_ = "Tasks";
     Get("/v1/tasks", MD_TASKS "ListTasks").Hide({"actor"});
-    Post("/v1/tasks", MD_TASKS "CreateTask").Body("task").Hide({"actor"}).Success(201).Etag("task");
+    Post("/v1/tasks", MD_TASKS "CreateTask")
+        .Desk(DeskRole::kAgent)
+        .Body("task")
+        .Hide({"actor"})
+        .Success(201)
+        .Etag("task");
     Get("/v1/tasks/{task_id}", MD_TASKS "GetTask").Hide({"actor"}).Etag("task");
     Post("/v1/tasks/{task_id}:claim", MD_TASKS "ClaimTask")
+        .Desk(DeskRole::kAgent)
         .Body("*")
         .Hide({"actor", "etag"})
         .IfMatch("etag")
         .Etag("task");
-    Post("/v1/tasks/{task_id}:release", MD_TASKS "ReleaseTask").Body("*").Hide({"actor"}).Etag("task");
+    Post("/v1/tasks/{task_id}:release", MD_TASKS "ReleaseTask")
+        .Desk(DeskRole::kAgent)
+        .Body("*")
+        .Hide({"actor"})
+        .Etag("task");
     Post("/v1/tasks/{task_id}:complete", MD_TASKS "CompleteTask")
+        .Desk(DeskRole::kAgent)
         .Body("*")
         .Hide({"actor", "etag"})
         .IfMatch("etag")
         .Etag("task");
     tag_ = "Audit";
     Get("/v1/auditRecords", MD_AUDIT "ListAuditRecords", Scope::kAdmin).Hide({"actor"});
+    Get("/v1/auditRecords:verify", MD_AUDIT "VerifyAudit", Scope::kAdmin).Answers(Answer::kMessages);
   }
 
   void Assistant() {
@@ -196,6 +244,59 @@ class Table {
     Post("/v1/assistant:previewContext", MD_ASSISTANT "PreviewContext", Scope::kPreview)
         .Body("*")
         .Audit("conversation_id");
+    Post("/v1/assistant:tryQuestion", MD_ASSISTANT "TryQuestion", Scope::kPreview).Desk(DeskRole::kViewer).Body("*");
+  }
+
+  void Desk() {
+    tag_ = "Desk";
+    Get("/v1/inbox", MD_DESK "ListInbox").Hide({"actor"});
+    Get(MD_CONVERSATION ":desk", MD_DESK "GetDeskConversation").Hide({"actor"});
+    const auto work = [this](std::string_view path, std::string_view rpc) -> Row& {
+      return Post(path, rpc).Desk(DeskRole::kAgent).Body("*").Hide({"actor"});
+    };
+    work(MD_CONVERSATION ":markRead", MD_DESK "MarkRead");
+    work(MD_CONVERSATION ":hold", MD_DESK "HoldConversation");
+    work(MD_CONVERSATION ":send", MD_DESK "SendStaffMessage").Success(202);
+    work(MD_CONVERSATION "/notes", MD_DESK "AddNote").Success(201);
+    Delete("/v1/notes/{note_id}", MD_DESK "DeleteNote").Desk(DeskRole::kAgent).Hide({"actor"});
+    work("/v1/messages/{message_id}:mark", MD_DESK "MarkAnswer").Success(201);
+    Get("/v1/markedAnswers", MD_DESK "ListMarkedAnswers").Hide({"actor"});
+  }
+
+  void Staff() {
+    tag_ = "Staff";
+    Get("/v1/staff", MD_ACCESS "ListStaff", Scope::kAdmin).Desk(DeskRole::kViewer);
+    Get("/v1/staff/{staff_id}", MD_ACCESS "GetStaff", Scope::kAdmin).Desk(DeskRole::kViewer).Etag("staff");
+    Post("/v1/staff", MD_ACCESS "CreateStaff").Body("staff").Hide({"actor"}).Success(201).Etag("staff");
+    // The store lets an account change its own name and duty, and an admin everything.
+    Patch("/v1/staff/{staff.id}", MD_ACCESS "UpdateStaff")
+        .Desk(DeskRole::kViewer)
+        .Body("staff")
+        .Hide({"actor"})
+        .IfMatch("staff.etag")
+        .Etag("staff")
+        .Mask("update_mask");
+    Post("/v1/staff/{staff_id}:invite", MD_ACCESS "InviteStaff").Body("*").Hide({"actor"});
+  }
+
+  void Reports() {
+    tag_ = "Reports";
+    Get("/v1/reports/counts", MD_REPORTS "GetCounts");
+    Get("/v1/reports/latency", MD_REPORTS "GetLatency");
+    Get("/v1/reports/breakdown", MD_REPORTS "GetBreakdown");
+    Get("/v1/reports/modelUsage", MD_REPORTS "GetModelUsage");
+    Get("/v1/reports/emergencies", MD_REPORTS "ListEmergencies").Hide({"actor"});
+    Get("/v1/reports/unansweredQuestions", MD_REPORTS "ListUnansweredQuestions").Hide({"actor"});
+    Get("/v1/reports/daily.csv", MD_REPORTS "ExportDailyReport").Answers(Answer::kTable).Hide({"actor"});
+  }
+
+  void Numbers() {
+    tag_ = "Numbers";
+    Get("/v1/numbers", MD_GATEWAY "ListNumbers");
+    Post("/v1/numbers:link", MD_GATEWAY "LinkNumber").Body("*").Answers(Answer::kMessages).Endless();
+    Post("/v1/numbers/{number_id}:unlink", MD_GATEWAY "UnlinkNumber").Body("*");
+    Post("/v1/linkAttempts/{attempt_id}:submitPasskey", MD_GATEWAY "SubmitPasskey").Body("*");
+    Post("/v1/linkAttempts/{attempt_id}:confirmCode", MD_GATEWAY "ConfirmPasskeyCode").Body("*");
   }
 
   std::string_view tag_;
@@ -206,7 +307,9 @@ class Table {
 bool ContractsAreLinked() {
   return store::v1::Conversation::descriptor() != nullptr && store::v1::Faq::descriptor() != nullptr &&
          store::v1::Patient::descriptor() != nullptr && store::v1::Task::descriptor() != nullptr &&
-         store::v1::AuditRecord::descriptor() != nullptr && assistant::v1::InboundText::descriptor() != nullptr;
+         store::v1::AuditRecord::descriptor() != nullptr && store::v1::Staff::descriptor() != nullptr &&
+         store::v1::InboxRow::descriptor() != nullptr && store::v1::Counts::descriptor() != nullptr &&
+         gateway::v1::QrCode::descriptor() != nullptr && assistant::v1::InboundText::descriptor() != nullptr;
 }
 
 [[noreturn]] void Broken(const Route& route, const char* what) {

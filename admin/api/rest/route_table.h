@@ -24,10 +24,14 @@ enum class Scope { kReply, kScreen, kPreview, kSend, kRead, kAdmin };
 // "reply", "screen", ...
 std::string_view ScopeName(Scope scope);
 
+// Who of staff may call an operation through the dashboard; a higher role may too.
+enum class DeskRole { kNobody, kViewer, kAgent, kAdmin };
+
 enum class Answer {
   kMessage,   // the response as JSON
   kMessages,  // a stream of responses: server-sent events, or one JSON object a line
   kDocument,  // a stream of `bytes chunk`s that together are one JSON document
+  kTable,     // a stream of `string csv`s that together are one CSV file
 };
 
 struct Route {
@@ -35,7 +39,8 @@ struct Route {
   std::string_view path;
   std::string_view rpc;  // full name of the method
   Scope scope = Scope::kAdmin;
-  std::string_view tag;  // heading in the document
+  DeskRole desk = DeskRole::kAdmin;  // of itself: viewer for what needs `read`, agent for `send`, nobody for `reply`
+  std::string_view tag;              // heading in the document
   // The field that the body is; "*": the whole request; "": no body. What neither path nor body binds
   // is taken from the query.
   std::string_view body;
@@ -52,6 +57,8 @@ struct Route {
   // Where the ids of the conversations shown stand, in the response or else in the request. Their
   // reading is recorded before the answer leaves. "": nothing is shown, or the service records it.
   std::string_view audit;
+  // A stream that goes on until one side leaves.
+  bool endless = false;
   // Set by Routes().
   const google::protobuf::MethodDescriptor* call = nullptr;
 };

@@ -50,9 +50,9 @@ asio::awaitable<bool> SendMessages(std::shared_ptr<Source> source, bool events, 
   co_return true;
 }
 
-asio::awaitable<bool> SendDocument(std::shared_ptr<Source> source, http::BodyWriter& out) {
+asio::awaitable<bool> SendPieces(std::shared_ptr<Source> source, const char* name, http::BodyWriter& out) {
   while (source->next != nullptr) {
-    const auto* const field = source->next->GetDescriptor()->FindFieldByName("chunk");
+    const auto* const field = source->next->GetDescriptor()->FindFieldByName(name);
     const std::string bytes = source->next->GetReflection()->GetString(*source->next, field);
     if (!co_await out.Write(bytes)) co_return false;
     absl::StatusOr<MessagePtr> next = co_await source->stream->Next();
@@ -79,7 +79,17 @@ http::Response DocumentAnswer(std::unique_ptr<MessageStream> stream, MessagePtr 
   http::Response answer;
   answer.Add("cache-control", "no-store");
   answer.Add("content-disposition", "attachment; filename=\"patient.json\"");
-  answer.stream = [source](http::BodyWriter& out) { return SendDocument(source, out); };
+  answer.stream = [source](http::BodyWriter& out) { return SendPieces(source, "chunk", out); };
+  return answer;
+}
+
+http::Response TableAnswer(std::unique_ptr<MessageStream> stream, MessagePtr first) {
+  auto source = std::make_shared<Source>(Source{std::move(stream), std::move(first)});
+  http::Response answer;
+  answer.content_type = "text/csv; charset=utf-8";
+  answer.Add("cache-control", "no-store");
+  answer.Add("content-disposition", "attachment; filename=\"report.csv\"");
+  answer.stream = [source](http::BodyWriter& out) { return SendPieces(source, "csv", out); };
   return answer;
 }
 

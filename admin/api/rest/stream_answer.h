@@ -22,5 +22,7 @@ http::Response MessagesAnswer(std::unique_ptr<MessageStream> stream, MessagePtr 
 // The `bytes chunk` of each message, one after the other: a JSON document. One that fails is cut off
 // without its end, so that it cannot be taken for whole.
 http::Response DocumentAnswer(std::unique_ptr<MessageStream> stream, MessagePtr first);
+// The `string csv` of each message, likewise: a table to download.
+http::Response TableAnswer(std::unique_ptr<MessageStream> stream, MessagePtr first);
 
 }  // namespace medidesk::admin::rest
