@@ -65,8 +65,11 @@ int main(int argc, char** argv) {
   const auto assistant_server = serve((*assistant)->dispatcher(), (*assistant)->services(), assistant_address, false);
   if (!assistant_server.ok()) return rpc::RefuseStart(assistant_server.status());
 
-  const auto gateway = gateway::Gateway::Create(gateway_config, io.executor(), *registry,
-                                                (*store_server)->InProcessChannel(), gateway_address);
+  gateway_config.emergency_number = assistant_config.emergency_number;
+  gateway_config.crisis_line = assistant_config.crisis_line;
+  const auto gateway =
+      gateway::Gateway::Create(gateway_config, io.executor(), *registry, (*store_server)->InProcessChannel(),
+                               (*assistant_server)->InProcessChannel(), gateway_address);
   if (!gateway.ok()) return rpc::RefuseStart(gateway.status());
   (*gateway)->TrustNetwork(process.TrustsNetwork());
   const auto gateway_server = serve((*gateway)->dispatcher(), (*gateway)->services(), gateway_address, false);

@@ -49,12 +49,32 @@ void GatewayConfig::Register(FlagSet& flags) {
   flags.Twin("master_key", "MEDIDESK_MASTER_KEY");
   flags.Add("var", &var, "folder for the gateway's id and lock; empty: a fresh id with every start");
   flags.Twin("var", "MEDIDESK_VAR");
+  flags.Add("burst_quiet", &burst_quiet, "a patient's turn ends after so long without a message or typing");
+  flags.Add("burst_limit", &burst_limit, "and at the latest so long after its first message");
+  flags.Add("typing", &typing, "show the patient that an answer is being written");
+  flags.Add("send_governor", &send_governor,
+            "limit how fast and to whom numbers write; off: WhatsApp may restrict or ban them");
+  flags.Add("send_gap_min", &send_gap_min, "shortest pause between two messages to one patient");
+  flags.Add("send_gap_max", &send_gap_max, "longest such pause; one is drawn each time");
+}
+
+void GatewayConfig::RegisterSite(FlagSet& flags) {
+  flags.Add("emergency_number", &emergency_number, "of the site, where the hospital's file has none");
+  flags.Twin("emergency_number", "MEDIDESK_EMERGENCY_NUMBER");
+  flags.Add("crisis_line", &crisis_line, "of the site, where the hospital's file has none");
+  flags.Twin("crisis_line", "MEDIDESK_CRISIS_LINE");
 }
 
 absl::Status GatewayConfig::Check() const {
   MD_RETURN_IF_ERROR(net::WhatsAppServer::Make(whatsapp_url, whatsapp_ca).status());
   if (!whatsapp_root_key.empty() && !KeyFromHex(whatsapp_root_key)) {
     return Error(absl::StatusCode::kInvalidArgument, "whatsapp_root_key: expected 64 hex digits");
+  }
+  if (burst_limit < burst_quiet) {
+    return Error(absl::StatusCode::kInvalidArgument, "burst_limit: must not be shorter than burst_quiet");
+  }
+  if (send_gap_max < send_gap_min) {
+    return Error(absl::StatusCode::kInvalidArgument, "send_gap_max: must not be shorter than send_gap_min");
   }
   if (!master_key.empty()) MD_RETURN_IF_ERROR(SealingKeys::Parse(master_key, SystemEntropy()).status());
   return absl::OkStatus();
@@ -71,7 +91,7 @@ Gateway::Gateway(rpc::Dispatcher::Executor executor, prometheus::Registry& regis
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(const GatewayConfig& config,
                                                          rpc::Dispatcher::Executor executor,
                                                          prometheus::Registry& registry, const rpc::Channel& store,
-                                                         const std::string& address) {
+                                                         const rpc::Channel& assistant, const std::string& address) {
   std::unique_ptr<Gateway> gateway(new Gateway(executor, registry, store));
   absl::Status no_fleet;
   if (config.master_key.empty()) {
@@ -92,6 +112,19 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(const GatewayConfig& co
     options.max_numbers = config.gateway_numbers;
     options.store.emplace(store);
     options.metrics = &gateway->metrics_;
+    BotHub::Options bots;
+    bots.turns.burst_quiet = config.burst_quiet;
+    bots.turns.burst_limit = config.burst_limit;
+    bots.turns.typing = config.typing;
+    bots.limits.enabled = config.send_governor;
+    bots.limits.min_gap = config.send_gap_min;
+    bots.limits.max_gap = config.send_gap_max;
+    bots.contacts.emergency_number = config.emergency_number;
+    bots.contacts.crisis_line = config.crisis_line;
+    MD_ASSIGN_OR_RETURN(gateway->bots_, BotHub::Make(executor, store, assistant, registry, std::move(bots)));
+    options.make_layer = [hub = gateway->bots_](std::shared_ptr<NumberPort> port) {
+      return hub->MakeLayer(std::move(port));
+    };
     MD_ASSIGN_OR_RETURN(GatewayIdentity identity, GatewayIdentity::Make(config.gateway_id, config.var));
     gateway->fleet_ = NumberFleet::Make(executor, std::move(identity), std::move(options));
   }
@@ -103,6 +136,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(const GatewayConfig& co
 Gateway::~Gateway() { Stop(); }
 
 void Gateway::Start() {
+  if (bots_) bots_->Start();
   if (fleet_) return fleet_->Start();
   log::Info("gateway.no_master_key", {{"numbers", "none"}});
 }
@@ -113,6 +147,7 @@ boost::asio::awaitable<void> Gateway::Drain() {
 
 void Gateway::Stop() {
   if (fleet_) fleet_->Stop();
+  if (bots_) bots_->Stop();
 }
 
 }  // namespace medidesk::gateway

@@ -6,6 +6,7 @@
 #include <grpcpp/impl/service_type.h>
 #include <prometheus/registry.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/rpc/call_guard.h"
 #include "base/rpc/channel.h"
 #include "base/rpc/dispatcher.h"
+#include "gateway/service/bot_hub.h"
 #include "gateway/service/gateway_metrics.h"
 #include "gateway/service/gateway_service.h"
 #include "gateway/service/number_fleet.h"
@@ -29,20 +31,28 @@ struct GatewayConfig {
   int gateway_numbers = 200;
   std::string master_key;
   std::string var;
+  std::chrono::milliseconds burst_quiet{1'200}, burst_limit{6'000};
+  bool typing = true;
+  bool send_governor = true;
+  std::chrono::milliseconds send_gap_min{1'000}, send_gap_max{3'500};
+  // Of the site, where the hospital's file has none.
+  std::string emergency_number, crisis_line;
 
   void Register(FlagSet& flags);
+  // What medidesk-all has from the assistant's flags.
+  void RegisterSite(FlagSet& flags);
   absl::Status Check() const;
 };
 
-// Owns everything but the event loop, the registry and the store behind `store`, which outlive it. Stop servers first,
-// then Stop(), then the event loop.
+// Owns everything but the event loop, the registry, and the services behind `store` and `assistant`, which outlive it.
+// Stop servers first, then Stop(), then the event loop.
 class Gateway {
  public:
   // `address`: where it listens. INVALID_ARGUMENT or FAILED_PRECONDITION for settings that cannot be used.
   static absl::StatusOr<std::unique_ptr<Gateway>> Create(const GatewayConfig& config,
                                                          rpc::Dispatcher::Executor executor,
                                                          prometheus::Registry& registry, const rpc::Channel& store,
-                                                         const std::string& address);
+                                                         const rpc::Channel& assistant, const std::string& address);
   ~Gateway();
 
   rpc::Dispatcher& dispatcher() { return dispatcher_; }
@@ -63,7 +73,8 @@ class Gateway {
   rpc::Dispatcher dispatcher_;
   rpc::TokenCheck tokens_;
   rpc::CallGuard guard_;
-  std::shared_ptr<NumberFleet> fleet_;  // null without a master key
+  std::shared_ptr<BotHub> bots_;  // null without a master key, like:
+  std::shared_ptr<NumberFleet> fleet_;
   std::unique_ptr<GatewayService> service_;
 };
 

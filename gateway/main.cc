@@ -12,10 +12,13 @@ int main(int argc, char** argv) {
   FlagSet flags("medidesk-gateway", "owns the hospital's WhatsApp numbers");
   rpc::ProcessConfig process;
   gateway::GatewayConfig config;
-  std::string address = "127.0.0.1:7001", store_address = "127.0.0.1:7003", metrics_address = "127.0.0.1:9101";
+  std::string address = "127.0.0.1:7001", assistant_address = "127.0.0.1:7002", store_address = "127.0.0.1:7003",
+              metrics_address = "127.0.0.1:9101";
   process.Register(flags);
   config.Register(flags);
+  config.RegisterSite(flags);
   flags.Add("gateway_address", &address, "where the gateway listens");
+  flags.Add("assistant_address", &assistant_address, "where the assistant is");
   flags.Add("store_address", &store_address, "where the store is");
   flags.Add("metrics_address", &metrics_address, "where /metrics is served; empty: nowhere");
   if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, [&] { return config.Check(); })) return *code;
@@ -24,7 +27,10 @@ int main(int argc, char** argv) {
   const auto registry = std::make_shared<prometheus::Registry>();
   const auto store = rpc::Connect(store_address, {.tls = process.tls, .allow_plaintext = process.allow_plaintext});
   if (!store.ok()) return rpc::RefuseStart(store.status());
-  const auto gateway = gateway::Gateway::Create(config, io.executor(), *registry, *store, address);
+  const auto assistant =
+      rpc::Connect(assistant_address, {.tls = process.tls, .allow_plaintext = process.allow_plaintext});
+  if (!assistant.ok()) return rpc::RefuseStart(assistant.status());
+  const auto gateway = gateway::Gateway::Create(config, io.executor(), *registry, *store, *assistant, address);
   if (!gateway.ok()) return rpc::RefuseStart(gateway.status());
   (*gateway)->TrustNetwork(process.TrustsNetwork());
   const auto metrics = rpc::ServeMetrics(metrics_address, registry);

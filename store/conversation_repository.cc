@@ -12,14 +12,17 @@ constexpr Query kGetTurn = {"get_turn",
                             "select " MD_TURN_COLUMNS
                             " from medidesk.get_turn($1::uuid, $2::uuid, $3::boolean, $4::double precision, $5::int)"};
 constexpr Query kRenewClaim = {"renew_claim", "select medidesk.renew_claim($1::uuid, $2::uuid, $3::double precision)"};
-constexpr Query kPendingTurns = {
-    "pending_turns",
-    "select id from public.turns where state in ('open', 'sealed') and route = 'wa' and number_id = $1::uuid "
-    "and opened_at < now() - interval '5 seconds' order by first_seq limit $2::int"};
-#define MD_PART_COLUMNS                                                                                             \
-  "p.reply_id, p.part, m.content, r.origin, r.conversation_id, p.number_id, p.state, c.phone, "                     \
-  "(extract(epoch from p.created_at) * 1000000)::bigint from public.reply_parts p join public.replies r on r.id = " \
-  "p.reply_id "                                                                                                     \
+constexpr Query kPendingTurns = {"pending_turns",
+                                 "select id, conversation_id from public.turns where state in ('open', 'sealed') and "
+                                 "route = 'wa' and number_id = $1::uuid "
+                                 "and opened_at < now() - interval '5 seconds' order by first_seq limit $2::int"};
+#define MD_PART_COLUMNS                                                                         \
+  "p.reply_id, p.part, m.content, r.origin, r.conversation_id, p.number_id, p.state, c.phone, " \
+  "(extract(epoch from p.created_at) * 1000000)::bigint, "                                      \
+  "(select (extract(epoch from x.created_at) * 1000000)::bigint from public.messages x where "  \
+  "x.conversation_id = r.conversation_id and not x.from_me order by x.seq desc limit 1) "       \
+  "from public.reply_parts p join public.replies r on r.id = "                                  \
+  "p.reply_id "                                                                                 \
   "join public.messages m on m.id = p.reply_id join public.conversations c on c.id = r.conversation_id "
 constexpr Query kPendingParts = {"pending_parts",
                                  "select " MD_PART_COLUMNS
@@ -93,6 +96,7 @@ v1::OutboxPart ReadPart(const pqxx::row& row) {
   part.set_state(PartStateFromText(row[6].c_str()));
   part.set_recipient(row[7].c_str());
   *part.mutable_create_time() = TimeFromMicros(row[8].as<std::int64_t>());
+  if (!row[9].is_null()) *part.mutable_last_received_time() = TimeFromMicros(row[9].as<std::int64_t>());
   return part;
 }
 
@@ -190,8 +194,10 @@ asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ConversationRepository:
     const std::string& number_id, int limit, Deadline deadline) {
   const std::function<v1::ListPendingResponse(DbConnection&)> work = [&](DbConnection& connection) {
     v1::ListPendingResponse response;
-    for (const pqxx::row row : ExecutePrepared(connection, kPendingTurns, number_id, limit))
+    for (const pqxx::row row : ExecutePrepared(connection, kPendingTurns, number_id, limit)) {
       response.add_turn_ids(row[0].c_str());
+      response.add_conversation_ids(row[1].c_str());
+    }
     for (const pqxx::row row : ExecutePrepared(connection, kPendingParts, number_id, limit))
       *response.add_parts() = ReadPart(row);
     return response;

@@ -361,6 +361,19 @@ TEST_F(DeviceBatchTest, TellsHowOldAMessageWas) {
   EXPECT_EQ(skewed.age(), v1::MESSAGE_AGE_FRESH) << "their clock is an hour behind ours";
 }
 
+TEST_F(DeviceBatchTest, GivesOneStaleNoticeADayAndNoLateAnswer) {
+  const auto an_hour_ago = [](auto* accept) { accept->mutable_message_time()->set_seconds(time(nullptr) - 3600); };
+  const auto first = Accept("hello", "m1", an_hour_ago);
+  database_.Sql("select medidesk.commit_reply('" + first.turn().id() + "', '" + NewUuid() +
+                "', 'bot', 'stale_notice', 'Too late, sorry.', '', '')");
+  const auto second = Accept("are you there", "m2", an_hour_ago);
+  EXPECT_EQ(second.age(), v1::MESSAGE_AGE_LATE);
+  EXPECT_FALSE(second.stale_notice_due());
+  EXPECT_EQ(second.turn().state(), v1::TURN_STATE_SKIPPED);
+  EXPECT_EQ(second.turn().skip_reason(), v1::SKIP_REASON_STALE);
+  EXPECT_EQ(Tasks("stale_message"), 1) << "one that is open is enough";
+}
+
 TEST_F(DeviceBatchTest, SilencesTheAssistantOfANumberWhoseBotIsOff) {
   database_.Sql("update numbers set bot_enabled = false");
   const auto result = Accept("hello", "m1");

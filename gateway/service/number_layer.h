@@ -29,6 +29,8 @@ class NumberPort {
   virtual boost::asio::awaitable<absl::StatusOr<NumberWriter::Results>> Commit(NumberWrite write) = 0;
   // Records that exist, open, in any order; see DeviceStoreClient.
   virtual boost::asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(std::vector<wa::RecordName> names) = 0;
+  // What is in memory and what is stored may differ: the number is taken up anew, with another layer.
+  virtual void Reload() = 0;
 };
 
 // The message layer of one number. OnEvent and OnStanza as in EventListener; both come from the number's first
@@ -37,6 +39,8 @@ class NumberLayer : public net::EventListener {
  public:
   // Commits what it holds. Events may still come meanwhile, none afterwards. Not called when the lease is lost.
   virtual boost::asio::awaitable<void> Drain() = 0;
+  // Nothing more is begun, nothing that is under way goes on. Called at every end, after Drain where that is called.
+  virtual void Abandon() = 0;
 };
 
 // Makes the layer of a number that is being started; null: nobody wants its stanzas.

@@ -87,8 +87,12 @@ std::shared_ptr<NumberWriter> MakeWriter(const asio::any_io_executor& executor, 
 // What the message layer holds: it outlives neither the lease nor, by much, the driver.
 class NumberRunner::Port final : public NumberPort {
  public:
-  Port(v1::Number number, std::shared_ptr<NumberWriter> writer, std::shared_ptr<DeviceStoreClient> devices)
-      : number_(std::move(number)), writer_(std::move(writer)), devices_(std::move(devices)) {}
+  Port(v1::Number number, std::shared_ptr<NumberWriter> writer, std::shared_ptr<DeviceStoreClient> devices,
+       std::function<void(End)> on_end)
+      : number_(std::move(number)),
+        writer_(std::move(writer)),
+        devices_(std::move(devices)),
+        on_end_(std::move(on_end)) {}
 
   void SetDriver(const std::shared_ptr<net::SessionDriver>& driver) {
     const std::lock_guard lock(mutex_);
@@ -107,6 +111,7 @@ class NumberRunner::Port final : public NumberPort {
   asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(std::vector<wa::RecordName> names) override {
     co_return co_await devices_->Load(names);
   }
+  void Reload() override { on_end_(End::kReload); }
 
  private:
   std::shared_ptr<net::SessionDriver> Driver() const {
@@ -117,6 +122,7 @@ class NumberRunner::Port final : public NumberPort {
   const v1::Number number_;
   const std::shared_ptr<NumberWriter> writer_;
   const std::shared_ptr<DeviceStoreClient> devices_;
+  const std::function<void(End)> on_end_;
   mutable std::mutex mutex_;
   std::weak_ptr<net::SessionDriver> driver_;  // under mutex_
 };
@@ -135,7 +141,7 @@ NumberRunner::NumberRunner(asio::any_io_executor executor, Options options)
                          })),
       devices_(
           std::make_shared<DeviceStoreClient>(*options_.store, writer_, options_.keys, number_id(), lease_token())),
-      port_(std::make_shared<Port>(options_.lease.number(), writer_, devices_)),
+      port_(std::make_shared<Port>(options_.lease.number(), writer_, devices_, options_.on_end)),
       pause_(strand_),
       logout_(strand_) {
   if (options_.make_layer) layer_ = options_.make_layer(port_);
@@ -347,12 +353,14 @@ asio::awaitable<void> NumberRunner::Finish(bool switched_off) {
     look.expires_after(kLook);
     co_await look.async_wait(kToken);
   }
+  if (layer_) layer_->Abandon();
   writer_->Close();
   on_link_event_ = nullptr;
 }
 
 void NumberRunner::Abandon() {
   writer_->Close();
+  if (layer_) layer_->Abandon();
   asio::post(strand_, [self = shared_from_this()] {
     self->stopping_ = true;
     self->pause_.cancel();

@@ -1,0 +1,250 @@
+#include "gateway/bot/turn_desk.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/uuid.h"
+
+namespace medidesk::gateway::bot {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kFirstRetry{250}, kLongestRetry{2'000};
+constexpr std::size_t kMaxRead = 50;  // receipts of one turn
+
+// Another try may end otherwise.
+bool MayPass(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+TurnDesk::TurnDesk(Line& line, Backend& backend, Outbox& outbox, Screening& screening, BotMetrics metrics, Words words,
+                   Options options)
+    : line_(line),
+      backend_(backend),
+      outbox_(outbox),
+      screening_(screening),
+      metrics_(std::move(metrics)),
+      words_(std::move(words)),
+      options_(std::move(options)) {}
+
+std::shared_ptr<TurnDesk::Turn> TurnDesk::Find(const std::string& turn_id) {
+  const auto found = known_.find(turn_id);
+  return found == known_.end() ? nullptr : found->second;
+}
+
+void TurnDesk::Add(const std::string& conversation, std::shared_ptr<Turn> turn) {
+  known_[turn->id] = turn;
+  std::deque<std::shared_ptr<Turn>>& turns = conversations_[conversation].turns;
+  turns.push_back(std::move(turn));
+  if (turns.size() > 1) return;
+  asio::co_spawn(
+      line_.executor(), [this, hold = line_.Hold(), conversation] { return Run(conversation); }, asio::detached);
+}
+
+void TurnDesk::OnAccepted(const AcceptedMessage& accepted) {
+  const wa::InboundMessage& message = accepted.message;
+  if (accepted.reply && accepted.turn_state != TurnState::kOpen) {
+    // The gate's text, or an answer that was made before and may not have left.
+    if (accepted.reply->origin == Origin::kGate && !accepted.duplicate) {
+      outbox_.Deliver({.reply = *accepted.reply,
+                       .first_part = 0,
+                       .chat = message.chat,
+                       .created = line_.now().wall,
+                       .last_received = message.time});
+    }
+    if (const auto turn = Find(accepted.turn_id)) turn->dropped = true;
+    return;
+  }
+  if (accepted.turn_state == TurnState::kSkipped || accepted.turn_state == TurnState::kAnswered) {
+    if (const auto turn = Find(accepted.turn_id)) turn->dropped = true;
+    return;
+  }
+  if (accepted.turn_id.empty() || closed_) return;
+
+  const wa::Time now = line_.now().steady;
+  std::shared_ptr<Turn> turn = Find(accepted.turn_id);
+  const bool known = turn != nullptr;
+  if (!known) {
+    turn = std::make_shared<Turn>();
+    turn->id = accepted.turn_id;
+    turn->first = now;
+    turn->language = options_.language;
+  }
+  const bool words = message.kind == wa::InboundKind::kText || message.kind == wa::InboundKind::kEdit;
+  if (words) turn->unreadable = false;
+  if (words && !accepted.language.empty()) turn->language = accepted.language;
+  if (!message.from_me && turn->read.size() < kMaxRead) turn->read.push_back(message.id);
+  turn->chat = message.chat;
+  turn->last = now;
+  turn->recovered = false;
+  turn->takeover = accepted.takeover;
+  if (accepted.stale_notice_due) turn->stale = true;
+  if (accepted.turn_state == TurnState::kSealed) turn->sealed = true;
+  if (!known) Add(accepted.conversation_id, std::move(turn));
+}
+
+void TurnDesk::OnTyping(const wa::Jid& chat) {
+  const wa::Time now = line_.now().steady;
+  for (const auto& [id, turn] : known_) {
+    if (turn->chat == chat && !turn->sealed) turn->last = now;
+  }
+}
+
+void TurnDesk::OnLineChanged() {
+  for (asio::steady_timer* const timer : pauses_) timer->cancel();
+}
+
+void TurnDesk::Recover(const PendingTurn& pending) {
+  if (closed_ || known_.contains(pending.id)) return;
+  const auto turn = std::make_shared<Turn>();
+  turn->id = pending.id;
+  turn->first = turn->last = line_.now().steady;
+  turn->recovered = turn->sealed = true;
+  turn->unreadable = false;
+  turn->language = options_.language;
+  Add(pending.conversation_id, turn);
+}
+
+void TurnDesk::Close() {
+  closed_ = true;
+  OnLineChanged();
+}
+
+asio::awaitable<void> TurnDesk::Pause(wa::Time::duration time) {
+  asio::steady_timer timer(line_.executor());
+  timer.expires_after(std::max(time, wa::Time::duration::zero()));
+  pauses_.insert(&timer);
+  co_await timer.async_wait(kToken);
+  pauses_.erase(&timer);
+}
+
+asio::awaitable<void> TurnDesk::Run(std::string conversation) {
+  const auto hold = line_.Hold();
+  while (!closed_ && !conversations_[conversation].turns.empty()) {
+    const std::shared_ptr<Turn> turn = conversations_[conversation].turns.front();
+    co_await WaitForEnd(turn);
+    if (!closed_ && !turn->dropped) co_await AnswerTurn(turn);
+    known_.erase(turn->id);
+    conversations_[conversation].turns.pop_front();
+  }
+  conversations_.erase(conversation);
+}
+
+asio::awaitable<void> TurnDesk::WaitForEnd(std::shared_ptr<Turn> turn) {
+  while (!closed_ && !turn->dropped && !turn->sealed && !turn->stale) {
+    const wa::Time now = line_.now().steady;
+    if (!line_.caught_up()) {
+      co_await Pause(std::chrono::seconds(60));
+      continue;
+    }
+    const wa::Time due = std::min(turn->last + options_.burst_quiet, turn->first + options_.burst_limit);
+    if (now >= due) break;
+    co_await Pause(due - now);
+  }
+  turn->sealed = true;
+  if (!turn->recovered) screening_.Close(turn->chat);
+}
+
+asio::awaitable<void> TurnDesk::AnswerTurn(std::shared_ptr<Turn> turn) {
+  const bool visible = !turn->recovered && !turn->takeover;
+  if (visible) line_.MarkRead(turn->chat, turn->read);
+  const char* kind = "assistant";
+  std::optional<Answer> answer;
+  if (turn->stale) {
+    kind = "stale";
+    std::string text = words_(safety::FixedKind::kStale, turn->language);
+    answer = co_await Commit(turn, std::move(text), "stale_notice", "");
+  } else if (turn->unreadable) {
+    kind = "cannot_read";  // its staff task is there already
+    std::string text = words_(safety::FixedKind::kCannotRead, turn->language);
+    answer = co_await Commit(turn, std::move(text), "cannot_read", "");
+  } else {
+    if (visible && options_.typing) line_.ShowTyping(turn->chat, true);
+    answer = co_await AskAssistant(turn, line_.now().steady + options_.answer_limit);
+    if (!answer && !closed_ && !turn->dropped) {
+      kind = "apology";
+      std::string text = words_(safety::FixedKind::kApology, turn->language);
+      answer = co_await Commit(turn, std::move(text), "apology", "no_answer");
+    }
+    const bool silent = !answer || !answer->reply;
+    if (visible && options_.typing && silent) line_.ShowTyping(turn->chat, false);
+  }
+  if (!answer) co_return;
+  metrics_.turn(answer->reply ? kind : "silent",
+                std::chrono::duration<double>(line_.now().steady - turn->last).count());
+  if (!answer->reply) co_return;
+  wa::Jid chat = turn->chat;
+  if (turn->recovered) chat = co_await ChatOf(*answer);
+  if (chat.user.empty()) co_return;  // it comes again with the parts that are pending
+  const std::string reply_id = answer->reply->id;
+  outbox_.Deliver({.reply = *answer->reply,
+                   .first_part = 0,
+                   .chat = std::move(chat),
+                   .created = line_.now().wall,
+                   .last_received = {}});
+  co_await outbox_.Finished(reply_id);
+}
+
+asio::awaitable<std::optional<Answer>> TurnDesk::AskAssistant(std::shared_ptr<Turn> turn, wa::Time until) {
+  std::chrono::milliseconds pause = kFirstRetry;
+  while (!closed_ && !turn->dropped) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - line_.now().steady);
+    if (left.count() <= 0) break;
+    absl::StatusOr<Answer> answer = co_await backend_.AskAssistant(turn->id, left);
+    if (answer.ok()) co_return *std::move(answer);
+    if (!MayPass(answer.status())) {
+      log::Error("turn.refused", {{"turn", log::Public(turn->id)}, {"code", static_cast<int>(answer.status().code())}});
+      turn->dropped = absl::IsNotFound(answer.status());
+      break;
+    }
+    co_await Pause(pause);
+    pause = std::min(2 * pause, kLongestRetry);
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<Answer>> TurnDesk::Commit(std::shared_ptr<Turn> turn, std::string text,
+                                                        std::string source, std::string task) {
+  if (turn->commit_id.empty()) turn->commit_id = NewUuid();
+  std::chrono::milliseconds pause = kFirstRetry;
+  while (!closed_) {
+    absl::StatusOr<Answer> answer = co_await backend_.CommitReply(turn->id, turn->commit_id, text, source, task);
+    if (answer.ok()) co_return *std::move(answer);
+    if (!MayPass(answer.status())) {
+      log::Error("turn.reply_refused",
+                 {{"turn", log::Public(turn->id)}, {"code", static_cast<int>(answer.status().code())}});
+      co_return std::nullopt;
+    }
+    co_await Pause(pause);
+    pause = std::min(2 * pause, kLongestRetry);
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<wa::Jid> TurnDesk::ChatOf(const Answer& answer) {
+  const absl::StatusOr<std::string> recipient = co_await backend_.RecipientOf(answer.conversation_id);
+  if (!recipient.ok()) co_return wa::Jid();
+  co_return AddressOf(*recipient).value_or(wa::Jid());
+}
+
+}  // namespace medidesk::gateway::bot
