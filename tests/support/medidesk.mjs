@@ -21,5 +21,5 @@ export async function startMedidesk(pg, { args = [], env = {} } = {}) {
     await stop(child);
     throw new Error(`${error.message}:\n${child.output}`);
   }
-  return { base, ports, child, stop: () => stop(child) };
+  return { base, ports, child, databaseUrl: databaseUrl.toString(), stop: () => stop(child) };
 }
