@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "admin/build.h"
+#include "admin/feed/redis_feed.h"
 #include "assistant/build.h"
 #include "base/io_threads.h"
 #include "base/log.h"
@@ -22,11 +23,13 @@ int main(int argc, char** argv) {
   store::StoreConfig store_config;
   assistant::AssistantConfig assistant_config;
   admin::AdminConfig admin_config;
+  admin::RedisFeedConfig feed_config;
   gateway::GatewayConfig gateway_config;
   std::string gateway_address = "127.0.0.1:7001", assistant_address = "127.0.0.1:7002",
               store_address = "127.0.0.1:7003";
   process.Register(flags);
   admin_config.Register(flags);
+  feed_config.Register(flags);
   assistant_config.Register(flags);
   gateway_config.Register(flags);
   store_config.Register(flags);
@@ -37,6 +40,7 @@ int main(int argc, char** argv) {
     MD_RETURN_IF_ERROR(store_config.Check());
     MD_RETURN_IF_ERROR(assistant_config.Check());
     MD_RETURN_IF_ERROR(gateway_config.Check());
+    MD_RETURN_IF_ERROR(feed_config.Check());
     return admin_config.Check();
   };
   if (const auto code = rpc::ConfigureProcess(flags, argc, argv, process, check)) return *code;
@@ -81,6 +85,7 @@ int main(int argc, char** argv) {
   const auto admin = admin::Admin::Start(admin_config, io.executor(), *registry, channels,
                                          {registry, std::make_shared<rpc::ProcessMetrics>()});
   if (!admin.ok()) return rpc::RefuseStart(admin.status());
+  auto feed = admin::RedisFeed::Start(feed_config, channels.store, *registry);
   (*assistant)->Start();
   (*gateway)->Start();
   log::Info("started", {{"http_port", (*admin)->port()}});
@@ -94,6 +99,7 @@ int main(int argc, char** argv) {
     co_await (*assistant_server)->Drain(each);
   };
   io.RunUntilSignal(process.drain_time, drain);
+  feed.reset();
   (*admin)->Stop();
   (*assistant)->Stop();
   (*gateway_server)->Shutdown(std::chrono::milliseconds(0));

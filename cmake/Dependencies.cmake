@@ -19,5 +19,6 @@ if(NOT MEDIDESK_SANITIZE STREQUAL "thread")
   find_package(Protobuf REQUIRED)
   find_package(gRPC REQUIRED)
   pkg_check_modules(pqxx REQUIRED IMPORTED_TARGET libpqxx)
+  find_library(HIREDIS hiredis REQUIRED)  # its pkg-config file would set a definition of its own for everybody
   find_package(benchmark REQUIRED)
 endif()

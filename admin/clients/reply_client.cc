@@ -1,7 +1,13 @@
 #include "admin/clients/reply_client.h"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 namespace medidesk::admin {
 namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{50}, kLastPause{200};  // before the second and the last try
 
 std::string StatusWord(store::v1::ConversationStatus status) {
   switch (status) {
@@ -34,7 +40,14 @@ boost::asio::awaitable<absl::StatusOr<ReplyResult>> ReplyClient::Reply(ReplyCall
   rpc::CallOptions options = rpc::Within(
       std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - std::chrono::steady_clock::now()));
   options.trace = call.trace;
-  auto reply = co_await assistant_.Call(MD_METHOD(Reply), std::move(request), options);
+  absl::StatusOr<assistant::v1::ReplyResponse> reply;
+  for (auto pause = kFirstPause;; pause *= 4) {
+    reply = co_await assistant_.Call(MD_METHOD(Reply), request, options);
+    // An instance that stops while another one serves. With its id a message may be asked about again.
+    if (!absl::IsUnavailable(reply.status()) || call.message_id.empty() || pause > kLastPause) break;
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, pause);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+  }
   if (!reply.ok()) co_return reply.status();
   ReplyResult result;
   result.conversation_id = reply->conversation_id();

@@ -7,7 +7,8 @@
 
 namespace medidesk::admin {
 
-// Thread-safe.
+// A message with an id is asked about up to three times while the assistant is UNAVAILABLE: an instance that stops
+// answers so, and another one serves. Thread-safe.
 class ReplyClient final : public ReplyBackend {
  public:
   explicit ReplyClient(const rpc::Channel& assistant) : assistant_(assistant) {}

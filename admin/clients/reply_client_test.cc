@@ -95,6 +95,20 @@ TEST_F(ReplyClientTest, PassesTheAssistantsCodeOn) {
   }
 }
 
+TEST_F(ReplyClientTest, AsksAgainWhereAnInstanceStops) {
+  services_.assistant.stopping = 2;
+  EXPECT_TRUE(Reply(Call()).ok());
+  EXPECT_EQ(services_.assistant.calls, 3);
+}
+
+TEST_F(ReplyClientTest, AsksOnceAboutAMessageWithoutAnId) {
+  services_.assistant.stopping = 1;
+  ReplyCall call = Call();
+  call.message_id.clear();
+  EXPECT_EQ(Reply(std::move(call)).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(services_.assistant.calls, 1);
+}
+
 TEST_F(ReplyClientTest, EndsAtItsDeadline) {
   services_.assistant.hang = true;
   EXPECT_EQ(Reply(Call(100ms)).status().code(), absl::StatusCode::kDeadlineExceeded);

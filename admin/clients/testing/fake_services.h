@@ -32,6 +32,8 @@ class FakeAssistant final : public assistant::v1::AssistantService::CallbackServ
 
   std::atomic<bool> hang{false};  // Reply never answers
   std::atomic<bool> up{true};     // PreviewContext
+  std::atomic<int> calls{0};      // of Reply
+  std::atomic<int> stopping{0};   // so many calls of Reply meet an instance that stops
 
   void Answer(assistant::v1::ReplyResponse response) {
     const std::lock_guard lock(mutex_);
@@ -56,6 +58,8 @@ class FakeAssistant final : public assistant::v1::AssistantService::CallbackServ
       asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::hours(1));
       co_await timer.async_wait(asio::use_awaitable);
     }
+    ++calls;
+    if (stopping-- > 0) co_return Error(absl::StatusCode::kUnavailable, "the server is stopping: try again");
     const std::lock_guard lock(mutex_);
     last_ = request;
     trace_id_ = call.trace.trace_id;
