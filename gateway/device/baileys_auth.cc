@@ -10,12 +10,13 @@
 #include "gateway/wa/base64.h"
 #include "gateway/wa/device_credentials.h"
 #include "gateway/wa/device_settings.h"
-#include "whatsapp/adv.pb.h"
 
 namespace medidesk::gateway {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kMaxIdentityField = 4096;  // bytes; two bytes hold its length
 
 absl::Status Broken(std::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, std::string("creds.json: ").append(what));
@@ -98,15 +99,18 @@ absl::StatusOr<wa::LinkedAccount> AccountOf(const json::object& creds) {
   }
   const auto jid = wa::Jid::Parse(TextOf(*me, "id"));
   if (!jid || jid->user.empty()) return Broken("me.id is no WhatsApp address");
-  whatsapp::AdvSignedDeviceIdentity identity;
-  identity.set_details(wa::ToString(BytesOf(*account, "details")));
-  identity.set_account_signature_key(wa::ToString(BytesOf(*account, "accountSignatureKey")));
-  identity.set_account_signature(wa::ToString(BytesOf(*account, "accountSignature")));
-  identity.set_device_signature(wa::ToString(BytesOf(*account, "deviceSignature")));
-  if (identity.details().empty() || identity.account_signature().size() != 64) {
-    return Broken("the account's signatures are missing");
+  // AdvSignedDeviceIdentity: four fields of bytes, 1 to 4.
+  wa::Bytes identity;
+  std::uint8_t field = 0;
+  for (const char* name : {"details", "accountSignatureKey", "accountSignature", "deviceSignature"}) {
+    const wa::Bytes value = BytesOf(*account, name);
+    if (value.empty() || value.size() > kMaxIdentityField) return Broken("the account's signatures are missing");
+    identity.push_back(static_cast<std::uint8_t>(++field << 3 | 2));
+    if (value.size() >= 128) identity.push_back(static_cast<std::uint8_t>(value.size() & 127) | 128);
+    identity.push_back(static_cast<std::uint8_t>(value.size() < 128 ? value.size() : value.size() >> 7));
+    identity.insert(identity.end(), value.begin(), value.end());
   }
-  return wa::LinkedAccount{.signed_identity = wa::ToBytes(identity.SerializeAsString()),
+  return wa::LinkedAccount{.signed_identity = std::move(identity),
                            .jid = *jid,
                            .lid = wa::Jid::Parse(TextOf(*me, "lid")).value_or(wa::Jid{}),
                            .platform = TextOf(creds, "platform"),
