@@ -88,6 +88,12 @@ void Maintenance::Round(pqxx::connection& connection) {
       session.exec("select medidesk.forget_outcomes()");
     }
   }
+  if (now >= next_rollup_) {
+    // A bounded step; while there is more behind it than the latest quarters, the next comes with the next round.
+    constexpr int kMost = 12;
+    const int rolled = session.exec("select medidesk.roll_up(" + std::to_string(kMost) + ")")[0][0].as<int>();
+    next_rollup_ = now + (rolled < kMost ? options_.rollup : milliseconds(0));
+  }
   if (now >= next_gauges_) {
     next_gauges_ = now + options_.gauges;
     const pqxx::result turns = session.exec(

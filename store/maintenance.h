@@ -1,5 +1,6 @@
 // The store's own clockwork, on one thread with one connection of its own: migrations at start,
-// then the sweeper of unanswered turns, the audit sealer, the end of old texts, and the gauges of tables and turns.
+// then the sweeper of unanswered turns, the audit sealer, the end of old texts, the rollups of the reports, and the
+// gauges of tables and turns.
 //
 // A database that is down is waited for; nothing here ends the process. Several stores may run:
 // each job is safe beside itself (advisory locks, SKIP LOCKED).
@@ -30,6 +31,7 @@ class Maintenance {
     std::chrono::milliseconds seal{250};      // between audit seals: small ones hold nobody up
     std::chrono::milliseconds sweep{10'000};  // between looks for unanswered turns
     std::chrono::milliseconds gauges{15'000};
+    std::chrono::milliseconds rollup{10'000};     // of the reports
     int retention_days = 0;                       // texts older than this are deleted; 0: kept
     std::chrono::milliseconds expiry{3'600'000};  // between two passes over all conversations
     // Called once when the schema is there, again after a failure. May be empty.
@@ -58,7 +60,7 @@ class Maintenance {
   const Options options_;
   StoreMetrics& metrics_;
   std::atomic<bool> schema_ready_{false};
-  Clock::time_point next_sweep_{}, next_gauges_{}, next_expiry_{};
+  Clock::time_point next_sweep_{}, next_gauges_{}, next_expiry_{}, next_rollup_{};
   std::mutex mutex_;
   std::condition_variable stop_;
   bool stopping_ = false;  // under mutex_
