@@ -8,6 +8,7 @@
 #include "cli/import_command.h"
 #include "cli/link_command.h"
 #include "cli/number_command.h"
+#include "cli/staff_command.h"
 #include "cli/token_command.h"
 #include "cli/trace_command.h"
 
@@ -15,8 +16,9 @@ namespace medidesk::cli {
 
 const std::vector<const Command*>& AllCommands() {
   static const std::vector<const Command*> all = {
-      &kAuditCommand,  &kCertsCommand, &kDeviceCommand, &kDoctorCommand, &kExportCommand, &kHealthCommand,
-      &kImportCommand, &kLinkCommand,  &kNumberCommand, &kTokenCommand,  &kTraceCommand,  &kUnlinkCommand,
+      &kAuditCommand,  &kCertsCommand,  &kDeviceCommand, &kDoctorCommand, &kExportCommand,
+      &kHealthCommand, &kImportCommand, &kLinkCommand,   &kNumberCommand, &kStaffCommand,
+      &kTokenCommand,  &kTraceCommand,  &kUnlinkCommand,
   };
   return all;
 }

@@ -14,7 +14,7 @@ take_lock "$VAR" up
 port_taken "$PORT" && die "port $PORT is taken by another program; set PORT to a free one"
 
 ensure_packages run
-build release medidesk-all || die "the build failed; its messages are above"
+build release medidesk-all medidesk-cli || die "the build failed; its messages are above"
 
 app_pid=""
 stopping=""
@@ -48,9 +48,13 @@ if ! wait_ready "$app_pid" "$PORT" 60; then
   fi
 fi
 
+# Until somebody has set a password there is one link that lets in the first admin.
+first_link="$("$ROOT/build/release/bin/medidesk-cli" --store_address="${STORE_ADDRESS:-127.0.0.1:7003}" --port="$PORT" staff first 2>/dev/null)"
+
 cat >&2 <<TEXT
 
 MediDesk is up$([[ -n "${ANTHROPIC_API_KEY:-}" ]] || printf ' (no ANTHROPIC_API_KEY: answers come from the stored facts alone)').
+  desk     ${first_link:-http://127.0.0.1:$PORT/}$([[ -z "$first_link" ]] || printf '\n           (the first admin sets a password there; the link works once, and a new start makes a new one)')
   webhook  http://127.0.0.1:$PORT/functions/v1/whatsapp-webhook
   health   http://127.0.0.1:$PORT/health   readiness /readyz   liveness /livez
   metrics  http://127.0.0.1:$PORT/metrics
