@@ -24,8 +24,8 @@ struct SiteContacts {
   std::string crisis_line;        // "14416"
   std::string emergency_address;  // where to come
   std::string emergency_phone;
-  std::string next_open;      // "Monday 08:00" while the desk is closed, else empty
-  std::string reply_minutes;  // how long staff usually take to answer; empty: not promised
+  std::string next_open = {};      // "Monday 08:00" while the desk is closed, else empty
+  std::string reply_minutes = {};  // how long staff usually take to answer; empty: not promised
   // False when nobody could be told: lines that say so are left out.
   bool staff_told = true;
 };
