@@ -55,6 +55,11 @@ MessageActions MessageLayer::OnEvent(Moment now, const Event& event) {
     OnStanza(*stanza);
   } else if (const auto* in = std::get_if<LoggedIn>(&event)) {
     server_offset_ = in->server_offset;
+  } else if (const auto* settings = std::get_if<AccountSettings>(&event)) {
+    if (settings->privacy) {
+      const auto found = settings->privacy->find("readreceipts");
+      hide_reading_ = found != settings->privacy->end() && found->second != "all";
+    }
   } else if (const auto* state = std::get_if<StateChanged>(&event)) {
     const bool up = state->state == ConnectionState::kCatchingUp || state->state == ConnectionState::kConnected;
     if (up && !connected_) OnConnected();
@@ -91,6 +96,10 @@ void MessageLayer::OnStanza(const StanzaReceived& stanza) {
     inbox_.push_back(node);
     Pump();
   }
+}
+
+void MessageLayer::SetOwnLid(const Jid& lid) {
+  if (lid.IsLid() && !lid.user.empty()) credentials_.account->lid = lid;
 }
 
 MessageActions MessageLayer::OnLoaded(Moment now, std::uint64_t request, absl::StatusOr<std::vector<Record>> records) {
@@ -165,7 +174,7 @@ MessageActions MessageLayer::ShowTyping(Moment now, const Jid& chat, bool on) {
 
 MessageActions MessageLayer::MarkRead(Moment now, const Jid& chat, const std::vector<std::string>& ids) {
   Begin(now);
-  if (connected_ && !ids.empty()) SendNode(ReadReceipt(PlainAccount(chat), ids, UnixNow()));
+  if (connected_ && !ids.empty()) SendNode(ReadReceipt(PlainAccount(chat), ids, UnixNow(), hide_reading_));
   return Finish();
 }
 

@@ -61,7 +61,7 @@ class MessageLayer final : private MessageHost {
     std::size_t workspace_bytes = Workspace::kDefaultLimit;
   };
 
-  // `credentials`: linked. They do not change while it lives.
+  // `credentials`: linked.
   MessageLayer(Options options, DeviceCredentials credentials, Entropy entropy);
   ~MessageLayer();
 
@@ -75,6 +75,9 @@ class MessageLayer final : private MessageHost {
   // leaves now. Receipts still wait for OnCommitted.
   MessageActions OnJournaled(Moment now, std::uint64_t commit);
   MessageActions OnTime(Moment now);
+
+  // The server may name our hidden id only at a login: give it what the session's credentials hold after LoggedIn.
+  void SetOwnLid(const Jid& lid);
 
   // ---- What is wanted ----
   // As Sender::SendPart. What comes of it is told by PartOutcome.
@@ -132,7 +135,7 @@ class MessageLayer final : private MessageHost {
   std::optional<Time> NextTime() const;
 
   const Options options_;
-  const DeviceCredentials credentials_;
+  DeviceCredentials credentials_;
   const Entropy entropy_;
   Workspace workspace_;
   SignalSessions signal_;
@@ -147,6 +150,7 @@ class MessageLayer final : private MessageHost {
   MessageActions out_;
   bool connected_ = false;
   bool refused_ = false;
+  bool hide_reading_ = false;
   std::chrono::milliseconds server_offset_{0};
   std::unique_ptr<IqTracker> tracker_;
 

@@ -53,8 +53,11 @@ Node HistoryReceipt(const Node& message, const Jid& own_account) {
   return {"receipt", {{"id", message.Attr("id")}, {"type", "hist_sync"}, {"to", own_account}}, {}};
 }
 
-Node ReadReceipt(const Jid& chat, std::span<const std::string> ids, std::int64_t now) {
-  Node receipt{"receipt", {{"id", ids.front()}, {"to", chat}, {"type", "read"}, {"t", fmt::format("{}", now)}}, {}};
+Node ReadReceipt(const Jid& chat, std::span<const std::string> ids, std::int64_t now, bool hidden) {
+  Node receipt{
+      "receipt",
+      {{"id", ids.front()}, {"to", chat}, {"type", hidden ? "read-self" : "read"}, {"t", fmt::format("{}", now)}},
+      {}};
   if (ids.size() == 1) return receipt;
   Nodes items;
   for (const std::string& id : ids.subspan(1)) items.push_back({"item", {{"id", id}}, {}});

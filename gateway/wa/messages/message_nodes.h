@@ -21,8 +21,9 @@ Node SenderReceipt(const Node& message);
 // Of a message among our own devices; and of the history that such a one announced.
 Node PeerReceipt(const Node& message);
 Node HistoryReceipt(const Node& message, const Jid& own_account);
-// Of messages that a person at the desk, or the bot, has taken up. `ids`: of one chat, not empty.
-Node ReadReceipt(const Jid& chat, std::span<const std::string> ids, std::int64_t now);
+// Of messages that a person at the desk, or the bot, has taken up. `ids`: of one chat, not empty. `hidden`: the account
+// does not let people see what it has read; its own devices hear of it.
+Node ReadReceipt(const Jid& chat, std::span<const std::string> ids, std::int64_t now, bool hidden);
 
 struct RetryKeys {
   PreKey one_time;

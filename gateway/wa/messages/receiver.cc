@@ -210,6 +210,7 @@ void Receiver::OnContent(const Node& node, const MessageStanza& stanza, ByteView
     if (content.ok()) OnPeerContent(node, stanza, *std::move(content), effects);
     return;
   }
+  if (host_.IsOwn(stanza.chat)) return;  // a note to oneself
   InboundMessage inbound = InboundOf(stanza);
   if (!content.ok()) {
     // The ratchet worked, so the same would come again: a person must ask.

@@ -144,10 +144,11 @@ whatsapp::Message Sender::ContentOf(const JobPtr& job, const Jid& to, const Side
   Workspace& workspace = host_.workspace();
   const RecordName name = SentContentName(job->stanza_id);
   whatsapp::Message message;
-  const auto sent = ReadRecord<whatsapp::SentContentRecord>(workspace, name);
-  if (sent.has_message() && message.ParseFromString(sent.message())) return message;
-
-  message.Clear();
+  if (job->part.again) {
+    const auto sent = ReadRecord<whatsapp::SentContentRecord>(workspace, name);
+    if (sent.has_message() && message.ParseFromString(sent.message())) return message;
+    message.Clear();
+  }
   const ChatExpiration expiration = ReadChatExpiration(workspace, book_.CanonicalAccount(to));
   if (expiration.seconds == 0) {
     message.set_conversation(job->part.text);
@@ -172,7 +173,7 @@ whatsapp::Message Sender::ContentOf(const JobPtr& job, const Jid& to, const Side
   record.set_reply_id(job->part.reply_id);
   record.set_part(job->part.part);
   record.set_part_count(job->part.part_count);
-  WriteRecord(workspace, name, record);
+  workspace.PutAway(name, ToBytes(record.SerializeAsString()));
   return message;
 }
 
@@ -274,7 +275,7 @@ void Sender::PlanPhoneRequest(const JobPtr& job, Effects& effects) {
   record.set_chat(phone.ToString());
   record.set_message(job->message.SerializeAsString());
   record.set_time(host_.UnixNow());
-  WriteRecord(host_.workspace(), SentContentName(job->stanza_id), record);
+  host_.workspace().PutAway(SentContentName(job->stanza_id), ToBytes(record.SerializeAsString()));
   effects.then = [this, job, node = std::move(node), phone](bool) { Release(job, node, {}, phone); };
 }
 

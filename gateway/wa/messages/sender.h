@@ -31,6 +31,8 @@ struct OutboundPart {
   int part_count = 1;    // 1 to 3; the same at every attempt
   Jid chat;              // where the person wrote from, or any address of the person
   std::string text;      // UTF-8, as WhatsApp shows it (text_format.h)
+  // An attempt may have been committed before, by whomever: what that one said is said again.
+  bool again = false;
 };
 
 class Sender {

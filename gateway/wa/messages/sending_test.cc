@@ -159,7 +159,7 @@ TEST_F(SendingTest, WithoutAnAnswerThePartIsTriedAgainWithTheSameIdAndContent) {
   world.Advance(std::chrono::seconds(2));
   EXPECT_EQ(world.TakeEvent<PartOutcome>()->kind, PartOutcome::Kind::kNoAck);
   world.Restart();
-  ASSERT_TRUE(world.Send(At(kPatient), "hello").ok());
+  ASSERT_TRUE(world.Send(At(kPatient), "hello", 0, /*again=*/true).ok());
   const auto second = world.Take("message");
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->Attr("id"), first->Attr("id"));
@@ -452,6 +452,30 @@ TEST_F(SendingTest, ShowsTypingUntilTheAnswerLeaves) {
   while (auto one = world.Take("chatstate")) last = std::move(one);
   ASSERT_TRUE(last.has_value());
   EXPECT_NE(last->Child("paused"), nullptr) << "nobody types for ever";
+}
+
+TEST_F(SendingTest, HidesWhatWasReadWhereTheAccountWantsIt) {
+  const std::map<std::string, std::string> privacy = {{"readreceipts", "none"}};
+  world.Run(world.layer->OnEvent(world.now, AccountSettings{.privacy = privacy}));
+  world.Run(world.layer->MarkRead(world.now, At(kPatient), {"M1"}));
+  EXPECT_EQ(world.Take("receipt")->Attr("type"), "read-self");
+}
+
+TEST_F(SendingTest, ADeviceThatLearnsItsHiddenIdAtTheLoginWritesUnderIt) {
+  world.credentials.account->lid = {};
+  world.Restart();
+  ASSERT_TRUE(world.Send(At(kPatientByPhone), "hello").ok());
+  EXPECT_EQ(world.Take("message")->AttrJid("to"), At(kPatientByPhone));
+  world.layer->SetOwnLid(At("111111111111111:7@lid"));
+  ASSERT_TRUE(world.Send(At(kPatientByPhone), "hello", 1).ok());
+  EXPECT_EQ(world.Take("message")->AttrJid("to"), At(kPatient));
+}
+
+TEST_F(SendingTest, LooksUpNothingForASecondPart) {
+  ASSERT_TRUE(world.Send(At(kPatient), "one", 0).ok());
+  world.loads = 0;
+  ASSERT_TRUE(world.Send(At(kPatient), "two", 1).ok());
+  EXPECT_EQ(world.loads, 0);
 }
 
 TEST_F(SendingTest, TellsWhoTypesAndWhatWasRead) {

@@ -55,6 +55,12 @@ void Workspace::Set(const RecordName& name, std::optional<Bytes> value) {
 void Workspace::Put(const RecordName& name, Bytes value) { Set(name, std::move(value)); }
 void Workspace::Erase(const RecordName& name) { Set(name, std::nullopt); }
 
+void Workspace::PutAway(const RecordName& name, Bytes value) {
+  Put(name, std::move(value));
+  std::string key = KeyOf(name);
+  if (!std::exchange(entries_[key].away, true)) away_.push_back(std::move(key));
+}
+
 void Workspace::Begin() {
   undo_.clear();
   missing_.clear();
@@ -111,7 +117,17 @@ RecordChanges Workspace::TakeChanges(std::uint64_t commit) {
   return changes;
 }
 
-void Workspace::OnCommitted(std::uint64_t commit) { stored_ = std::max(stored_, commit); }
+void Workspace::OnCommitted(std::uint64_t commit) {
+  stored_ = std::max(stored_, commit);
+  std::erase_if(away_, [this](const std::string& key) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return true;
+    if (found->second.unsent || found->second.commit > stored_ || undo_.contains(key)) return false;
+    bytes_ -= SizeOf(found->first, found->second);
+    entries_.erase(found);
+    return true;
+  });
+}
 
 void Workspace::Trim() {
   if (bytes_ <= limit_) return;

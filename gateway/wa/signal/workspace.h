@@ -35,6 +35,8 @@ class Workspace {
   bool Knows(const RecordName& name) const { return entries_.contains(KeyOf(name)); }
   void Put(const RecordName& name, Bytes value);
   void Erase(const RecordName& name);
+  // Kept in the store alone: leaves memory as soon as it is stored. Nobody is expected to ask for it soon.
+  void PutAway(const RecordName& name, Bytes value);
 
   // ---- Steps ----
   void Begin();
@@ -61,6 +63,7 @@ class Workspace {
     std::uint64_t used = 0;
     std::uint64_t commit = 0;  // the last that changes it
     bool unsent = false;       // changed since TakeChanges
+    bool away = false;         // PutAway
   };
 
   static std::string KeyOf(const RecordName& name);
@@ -73,7 +76,8 @@ class Workspace {
   std::unordered_map<std::string, Entry> entries_;
   std::size_t bytes_ = 0;
   std::uint64_t clock_ = 0;
-  std::uint64_t stored_ = 0;  // every commit up to here is
+  std::uint64_t stored_ = 0;       // every commit up to here is
+  std::vector<std::string> away_;  // keys of records that are to leave memory
   std::vector<RecordName> missing_;
   // What was there before the step that runs.
   struct Before {
@@ -81,7 +85,7 @@ class Workspace {
     std::optional<Bytes> value;
   };
   std::map<std::string, Before> undo_;
-  std::map<std::string, bool> changes_;               // kept, not taken; by key
+  std::map<std::string, bool> changes_;  // kept, not taken; by key
 };
 
 }  // namespace medidesk::gateway::wa

@@ -116,5 +116,16 @@ TEST_F(WorkspaceTest, LetsOldRecordsGoButNoneThatIsNotStored) {
   EXPECT_FALSE(workspace.Knows(Name("changed")));
 }
 
+TEST_F(WorkspaceTest, LetsWhatIsPutAwayGoWhenItIsStored) {
+  workspace.Begin();
+  workspace.PutAway(Name("a"), Value(2));
+  workspace.Keep();
+  EXPECT_TRUE(workspace.Knows(Name("a")));
+  EXPECT_THAT(workspace.TakeChanges(1).puts, ElementsAre(Record{.name = Name("a"), .value = Value(2)}));
+  workspace.OnCommitted(1);
+  EXPECT_FALSE(workspace.Knows(Name("a")));
+  EXPECT_EQ(workspace.bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace medidesk::gateway::wa

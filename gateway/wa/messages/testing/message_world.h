@@ -48,9 +48,10 @@ class MessageWorld {
   void Disconnect() {
     Run(layer->OnEvent(now, StateChanged{.state = ConnectionState::kReconnecting, .reason = "closed"}));
   }
-  absl::Status Send(const Jid& chat, const std::string& text, int part = 0,
-                    const std::string& reply = "0193a4b5-c6d7-7e8f-9a0b-1c2d3e4f5061") {
-    auto actions = layer->Send(now, {.reply_id = reply, .part = part, .part_count = 3, .chat = chat, .text = text});
+  absl::Status Send(const Jid& chat, const std::string& text, int part = 0, bool again = false) {
+    const std::string reply = "0193a4b5-c6d7-7e8f-9a0b-1c2d3e4f5061";
+    auto actions = layer->Send(
+        now, {.reply_id = reply, .part = part, .part_count = 3, .chat = chat, .text = text, .again = again});
     if (actions.ok()) Run(*std::move(actions));
     return actions.status();
   }
