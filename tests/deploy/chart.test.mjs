@@ -87,7 +87,7 @@ describe('each value set', () => {
     test(`${name}: secrets are referenced, never written`, () => {
       for (const manifest of withPods(list)) {
         for (const variable of podOf(manifest).spec.containers.flatMap((container) => container.env ?? [])) {
-          if (/KEY$|SECRET|PASSWORD|DATABASE_URL|JWKS/.test(variable.name) && !/^TLS_/.test(variable.name)) {
+          if (/KEY$|SECRET|PASSWORD|DATABASE_URL|REDIS_URL|JWKS/.test(variable.name) && !/^TLS_/.test(variable.name)) {
             assert.ok(variable.valueFrom?.secretKeyRef, `${idOf(manifest)}: ${variable.name}`);
           }
         }

@@ -39,14 +39,14 @@ const given = { database: { secret: { name: 'medidesk-database' } }, webhook: { 
   masterKey: { secret: { name: 'medidesk-master-key' } }, claude: { secret: { name: 'medidesk-claude' } } };
 export const valueSets = {
   plain: { values: given },
-  small: { files: [path.join(chart, 'values-small.yaml')], values: { ...given, hospital: { configMap: 'hospital' } } },
+  small: { files: [path.join(chart, 'values-small.yaml')], values: { ...given, hospital: { configMap: 'hospital' }, eventFeed: { secret: { name: 'medidesk-redis' } } } },
   'cert-manager': {
     values: {
       ...given, tls: { mode: 'certManager' }, hospital: { configMap: 'hospital' },
       ingress: { enabled: true, className: 'nginx', host: 'medidesk.hospital.example', tlsSecret: 'medidesk-web', annotations: { a: 'b' } },
       monitoring: { serviceMonitor: { enabled: true, labels: { release: 'prometheus' } }, prometheusRule: { enabled: true }, dashboards: { enabled: true } },
       image: { registry: 'registry.hospital.example', tag: '1.2.3', pullSecrets: ['registry'] },
-      admin: { autoscaling: { enabled: true } }, database: { ...given.database, migrateSecret: { name: 'medidesk-owner' } },
+      admin: { autoscaling: { enabled: true } }, eventFeed: { secret: { name: 'medidesk-redis' }, port: 6380 }, database: { ...given.database, migrateSecret: { name: 'medidesk-owner' } },
     },
   },
   'own-certificates': {

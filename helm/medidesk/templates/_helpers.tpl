@@ -106,6 +106,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 {{- end -}}
 
+{{- define "medidesk.eventFeedEnv" -}}
+{{- if .Values.eventFeed.secret.name }}
+{{ include "medidesk.secretEnv" (dict "variable" "REDIS_URL" "name" .Values.eventFeed.secret.name "key" .Values.eventFeed.secret.key) }}
+{{- end }}
+{{- end -}}
+
 {{- define "medidesk.claudeEnv" -}}
 {{- if .Values.claude.secret.name }}
 {{ include "medidesk.secretEnv" (dict "variable" "ANTHROPIC_API_KEY" "name" .Values.claude.secret.name "key" .Values.claude.secret.key) }}
