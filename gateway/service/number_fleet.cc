@@ -25,6 +25,7 @@ using wa::ConnectionState;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr int kMaxAcquired = 50;  // at once
 constexpr std::chrono::milliseconds kLookAgain{10};
+constexpr std::chrono::seconds kContact{5};  // to wait for the store
 
 absl::Status Refused(std::string_view text, std::string_view reason,
                      const std::map<std::string, std::string>& metadata = {}) {
@@ -145,6 +146,17 @@ asio::awaitable<void> NumberFleet::Look() {
     co_await look_timer_.async_wait(kToken);
   }
   if (--running_ == 0) stopped_.set_value();
+}
+
+// A person who links right after a start need not know of heartbeats.
+asio::awaitable<bool> NumberFleet::HaveContact() {
+  asio::steady_timer look(strand_);
+  const auto end = std::chrono::steady_clock::now() + kContact;
+  while (!clock_->Holds() && !stopping_ && std::chrono::steady_clock::now() < end) {
+    look.expires_after(kLookAgain);
+    co_await look.async_wait(kToken);
+  }
+  co_return clock_->Holds();
 }
 
 int NumberFleet::Room() const {
@@ -338,7 +350,8 @@ asio::awaitable<absl::StatusOr<std::shared_ptr<LinkAttempt>>> NumberFleet::DoLin
   const auto self = shared_from_this();
   const std::string id = number.id();
   if (draining_ || stopping_) co_return Stopping();
-  if (!clock_->Holds()) co_return NoStore();
+  const bool contact = co_await HaveContact();
+  if (!contact) co_return NoStore();
   const auto failure = passkey_failures_.find(id);
   if (failure != passkey_failures_.end()) {
     const auto since = std::chrono::steady_clock::now() - failure->second;
@@ -459,7 +472,8 @@ asio::awaitable<absl::StatusOr<bool>> NumberFleet::DoUnlink(v1::Number number, b
   const auto self = shared_from_this();
   const std::string id = number.id();
   if (draining_ || stopping_) co_return Stopping();
-  if (!clock_->Holds()) co_return NoStore();
+  const bool contact = co_await HaveContact();
+  if (!contact) co_return NoStore();
   if (number.device_jid().empty()) co_return Refused("the number is not linked", "NOT_LINKED");
   auto found = entries_.find(id);
   if (found != entries_.end() && (found->second.attempt || found->second.ending || !found->second.runner)) {

@@ -92,6 +92,7 @@ class NumberFleet final : public std::enable_shared_from_this<NumberFleet> {
   void OnRunnerEnd(const std::string& number_id, std::int64_t token, NumberRunner::End end);
   void OnLinkEvent(const std::shared_ptr<LinkAttempt>& attempt, const wa::Event& event);
 
+  boost::asio::awaitable<bool> HaveContact();
   boost::asio::awaitable<absl::StatusOr<std::shared_ptr<LinkAttempt>>> DoLink(store::v1::Number number,
                                                                               wa::LinkOptions link);
   boost::asio::awaitable<absl::StatusOr<bool>> DoUnlink(store::v1::Number number, bool force);

@@ -78,6 +78,8 @@ export class BaileysClient {
     this.sent.set(message.key.id, message.message);
     return message.key.id;
   }
+  // A message that Baileys would first want to upload something for.
+  relay = (jid, message) => this.socket.relayMessage(jid, message, {});
   static textOf = (message) => message.message?.conversation ?? message.message?.extendedTextMessage?.text;
   // What others wrote, in the order in which it came.
   texts = () => this.received.filter(({ key }) => !key.fromMe).map(BaileysClient.textOf).filter(Boolean);

@@ -33,7 +33,10 @@ export async function startClinic({ env = {}, args = [] } = {}) {
       const phone = await sim.phone({ platform: 'smba', business_name: 'City Hospital' });
       const child = start('medidesk-cli', [`--gateway_address=127.0.0.1:${medidesk.ports.gateway}`, 'link', name, '--plain'],
         { STORE_ADDRESS: `127.0.0.1:${medidesk.ports.store}` });
-      const qr = await until('a QR code', () => child.output.match(/^qr (\S+)/m)?.[1]);
+      const qr = await until('a QR code', () => {
+        if (child.exitCode !== null) throw new Error(`link ended early:\n${child.output}\n${medidesk.child.output}`);
+        return child.output.match(/^qr (\S+)/m)?.[1];
+      });
       await sim.post('/scan', { phone, qr });
       const { code } = await child.ended;
       if (code !== 0) throw new Error(`link ended with ${code}:\n${child.output}\n${medidesk.child.output}`);
@@ -54,6 +57,24 @@ export async function startClinic({ env = {}, args = [] } = {}) {
       patient.creds.me.name = name;
       await patient.reconnect();
       return patient;
+    },
+
+    // Another device of the hospital's own phone.
+    async companion() {
+      const desk = new BaileysClient(sim);
+      patients.push(desk);
+      await desk.linkByQr(clinic.phone);
+      desk.creds.me.name = 'Front desk';
+      await desk.reconnect();
+      return desk;
+    },
+
+    async rest(method, target, body, headers = {}) {
+      const answer = await fetch(`${medidesk.base}${target}`,
+        { method, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`${method} ${target}: ${answer.status} ${text}`);
+      return JSON.parse(text);
     },
 
     // What went wrong on the protocol, by the simulator's own account.

@@ -1,4 +1,5 @@
 // Patients write to the hospital over WhatsApp and are answered: the real Baileys, the simulator, the whole of MediDesk.
+import { randomUUID } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
@@ -7,7 +8,7 @@ import { pause, until } from './simulator.mjs';
 
 let clinic;
 before(async () => {
-  clinic = await startClinic();
+  clinic = await startClinic({ env: { SEND_GOVERNOR: 'false' } });
   await clinic.link();
 });
 after(async () => {
@@ -52,5 +53,85 @@ describe('a patient', () => {
       (await clinic.sql("select 1 from messages m join contacts c on c.id = m.contact_id where c.phone = $1 and not m.from_me", [`+${ben.phone}`])).length === 2);
     await pause(1500);
     assert.equal(answers(ben).length, 1);
+  });
+
+  test('who sends what only people can read is told so, and staff have a task', async () => {
+    const chitra = await clinic.patient('Chitra');
+    await chitra.relay(clinic.byLid, {
+      audioMessage: { url: 'https://mmg.whatsapp.net/v/none', mimetype: 'audio/ogg; codecs=opus', seconds: 3, ptt: true, fileLength: 2000 },
+    });
+    assert.match(await nextAnswer(chitra, 0), /cannot|can't/i);
+    const tasks = await clinic.sql(
+      "select t.reason from tasks t join contacts c on c.id = t.contact_id where c.phone = $1", [`+${chitra.phone}`]);
+    assert.deepEqual(tasks.map(({ reason }) => reason), ['unreadable_media']);
+  });
+
+  test('gets no answer to a reaction, and one answer to an edited message', async () => {
+    const deepak = await clinic.patient('Deepak');
+    const id = await deepak.send(clinic.byLid, { text: 'What are your visiting hours?' });
+    const key = { remoteJid: clinic.byLid, id, fromMe: true };
+    await nextAnswer(deepak, 0);
+    await deepak.send(clinic.byLid, { react: { text: '\u{1F44D}', key } });
+    await deepak.send(clinic.byLid, { text: 'What are your visiting hours in the ICU?', edit: key });
+    await until('edit and reaction to be stored', async () => (await clinic.sql(
+      "select m.kind from messages m join contacts c on c.id = m.contact_id where c.phone = $1 and m.kind in ('edit', 'reaction')",
+      [`+${deepak.phone}`])).length === 2);
+    await pause(1000);
+    assert.equal(answers(deepak).length, 1);
+  });
+
+  test('is answered by staff after a takeover, and by the assistant after the hand-back', async () => {
+    const elif = await clinic.patient('Elif');
+    await elif.send(clinic.byLid, { text: 'What are your visiting hours?' });
+    await nextAnswer(elif, 0);
+    const [{ id }] = await clinic.sql(
+      'select v.id from conversations v join contacts c on c.id = v.contact_id where c.phone = $1', [`+${elif.phone}`]);
+    await clinic.rest('POST', `/v1/conversations/${id}:takeOver`, {});
+    await elif.send(clinic.byLid, { text: 'Which departments do you have?' });
+    await pause(1000);
+    assert.equal(answers(elif).length, 1);
+    await clinic.rest('POST', `/v1/conversations/${id}/messages`, { text: 'This is Maria from the front desk.' }, { 'idempotency-key': randomUUID() });
+    assert.equal(await nextAnswer(elif, 1), 'This is Maria from the front desk.');
+    await clinic.rest('POST', `/v1/conversations/${id}:handBack`, {});
+    await elif.send(clinic.byLid, { text: 'What are your visiting hours?' });
+    assert.match(await nextAnswer(elif, 2), /visiting/i);
+  });
+
+  test('is left to the person who writes on the hospital\'s own phone', async () => {
+    const farid = await clinic.patient('Farid');
+    await farid.send(clinic.byLid, { text: 'What are your visiting hours?' });
+    await nextAnswer(farid, 0);
+    await pause(3500);  // the phone's own greeting would come sooner
+    const desk = await clinic.companion();
+    await desk.send(`${farid.lid}@lid`, { text: 'I have put you on the list.' });
+    await until('the takeover', async () => (await clinic.sql(
+      "select 1 from contacts where phone = $1 and status = 'human_takeover' and takeover_reason = 'phone'", [`+${farid.phone}`])).length);
+    await farid.send(clinic.byLid, { text: 'Which departments do you have?' });
+    await pause(1500);
+    assert.deepEqual(answers(farid).slice(1), ['I have put you on the list.']);
+  });
+
+  test('gets one answer for a burst of messages', async () => {
+    const gita = await clinic.patient('Gita');
+    for (const text of ['Hello', 'I have a question', 'What are your visiting hours?']) await gita.send(clinic.byLid, { text });
+    await nextAnswer(gita, 0);
+    await pause(1500);
+    const turns = await clinic.sql(
+      'select t.state from turns t join contacts c on c.id = t.contact_id where c.phone = $1', [`+${gita.phone}`]);
+    assert.equal(answers(gita).length, turns.length);
+    assert.ok(turns.every(({ state }) => state === 'answered'));
+  });
+
+  test('who writes a hundred times is answered a hundred times, in order', async () => {
+    const hari = await clinic.patient('Hari');
+    for (let i = 0; i < 100; ++i) {
+      await hari.send(clinic.byLid, { text: `What are your visiting hours? (${i})` });
+      await nextAnswer(hari, i);
+    }
+    const rows = await clinic.sql(
+      `select m.from_me, r.turn_id = m.turn_id as reply from messages m join contacts c on c.id = m.contact_id
+         left join replies r on r.id = m.id where c.phone = $1 order by m.seq`, [`+${hari.phone}`]);
+    assert.equal(rows.length, 200);
+    rows.forEach((row, i) => assert.equal(row.from_me, i % 2 === 1));
   });
 });
