@@ -65,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
   flow_options.history_limit = config.history_messages;
   assistant->flow_ = std::make_unique<TurnFlow>(store, assistant->gate_, assistant->texts_, assistant->facts_,
                                                 *assistant->answers_, assistant->metrics_, flow_options);
-  assistant->service_.SetFlow(assistant->flow_.get());
+  assistant->service_.SetFlow(assistant->flow_.get(), assistant->answers_.get());
   return assistant;
 }
 

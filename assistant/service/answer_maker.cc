@@ -121,6 +121,8 @@ Answer AnswerMaker::FromFacts(const SiteFacts& site, const store::v1::Turn& turn
   // The greeting discloses by itself.
   answer.text = (found.source == "greeting" ? std::string() : Disclosure(site, turn, language)) + found.text;
   answer.source = answer.outcome = "facts";
+  // A fact is missing: staff sees which questions were asked in vain.
+  if (!found.known && found.source == "none") answer.task_reason = "no_answer";
   return answer;
 }
 

@@ -1,5 +1,6 @@
 #include "assistant/service/assistant_service.h"
 
+#include "assistant/facts/fact_answerer.h"
 #include "assistant/service/screening.h"
 #include "base/phone_number.h"
 #include "base/uuid.h"
@@ -131,6 +132,88 @@ asio::awaitable<absl::StatusOr<v1::PreviewContextResponse>> AssistantService::Pr
   }
   response.set_estimated_tokens(context.estimated_tokens);
   response.set_facts_retrieved(site->prompt->retrieval);
+  co_return response;
+}
+
+namespace {
+
+constexpr std::size_t kMaxQuestion = 4096;  // bytes
+constexpr std::size_t kMaxFacts = 6;
+constexpr std::chrono::seconds kTryBudget{24};
+
+// Names a row of the facts, once.
+void AddFact(const store::v1::GetFactsResponse& facts, std::string_view kind, std::string_view key,
+             v1::TryQuestionResponse* response) {
+  if (static_cast<std::size_t>(response->facts_size()) >= kMaxFacts) return;
+  for (const v1::UsedFact& known : response->facts()) {
+    if (known.kind() == kind && known.key() == key) return;
+  }
+  std::string title;
+  const auto find = [&](const auto& rows, const auto& name) {
+    for (const auto& row : rows) {
+      if (row.key() == key) title = name(row);
+    }
+  };
+  if (kind == "faq") find(facts.faqs(), [](const auto& row) { return row.question(); });
+  if (kind == "department") find(facts.departments(), [](const auto& row) { return row.name(); });
+  if (kind == "doctor") find(facts.doctors(), [](const auto& row) { return row.name(); });
+  if (kind == "visiting_hours") find(facts.visiting_hours(), [](const auto& row) { return row.area(); });
+  if (kind == "hospital") title = facts.hospital().name();
+  if (title.empty()) return;
+  v1::UsedFact* fact = response->add_facts();
+  fact->set_kind(std::string(kind));
+  fact->set_key(std::string(key));
+  fact->set_title(std::move(title));
+}
+
+std::string_view KindName(FactKind kind) {
+  switch (kind) {
+    case FactKind::kVisitingHours:
+      return "visiting_hours";
+    case FactKind::kDepartment:
+      return "department";
+    case FactKind::kDoctor:
+      return "doctor";
+    case FactKind::kFaq:
+      break;
+  }
+  return "faq";
+}
+
+}  // namespace
+
+asio::awaitable<absl::StatusOr<v1::TryQuestionResponse>> AssistantService::TryQuestion(
+    const rpc::Call& call, const v1::TryQuestionRequest& request) {
+  MD_CO_RETURN_IF_ERROR(CheckText("text", request.text()));
+  if (request.text().size() > kMaxQuestion) co_return rpc::InvalidField("text", "at most 4,096 bytes");
+  if (!facts_.loaded()) co_return Error(absl::StatusCode::kUnavailable, "the facts are not loaded yet; try again");
+  const std::shared_ptr<const SiteFacts> site = facts_.Current();
+  const FactBook& book = *site->prompt->book;
+  const Screening screening = ScreenText(gate_, texts_, site->contacts, request.text());
+  v1::TryQuestionResponse response;
+  *response.mutable_verdict() = screening.verdict;
+  if (screening.fixed()) {
+    response.set_text(screening.fixed_reply.text());
+    response.set_source("gate");
+    response.set_known(true);
+    co_return response;
+  }
+  const FactAnswer found = AnswerFromFacts(book, request.text(), screening.language, std::chrono::system_clock::now());
+  const std::size_t colon = found.source.find(':');
+  AddFact(book.facts(), found.source.substr(0, colon), colon == std::string::npos ? "" : found.source.substr(colon + 1),
+          &response);
+  if (found.known || answers_->has_model()) {
+    for (const Hit& hit : book.Search(request.text(), kMaxFacts)) {
+      AddFact(book.facts(), KindName(hit.kind), hit.key, &response);
+    }
+  }
+  store::v1::Turn turn;
+  turn.add_texts(request.text());
+  const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(call.Left(), kTryBudget);
+  const Answer answer = co_await answers_->Make(turn, screening.language, deadline);
+  response.set_text(answer.text);
+  response.set_source(answer.source);
+  response.set_known(found.known || (answer.source != "facts" && answer.source != "apology"));
   co_return response;
 }
 

@@ -16,7 +16,10 @@ class AssistantService final : public v1::AssistantService::CallbackService {
   ~AssistantService() override;
 
   // Before the server starts.
-  void SetFlow(TurnFlow* flow) { flow_ = flow; }
+  void SetFlow(TurnFlow* flow, AnswerMaker* answers) {
+    flow_ = flow;
+    answers_ = answers;
+  }
 
   boost::asio::awaitable<absl::StatusOr<v1::ReplyResponse>> Reply(const rpc::Call& call,
                                                                   const v1::ReplyRequest& request);
@@ -26,6 +29,8 @@ class AssistantService final : public v1::AssistantService::CallbackService {
                                                                     const v1::ScreenRequest& request);
   boost::asio::awaitable<absl::StatusOr<v1::PreviewContextResponse>> PreviewContext(
       const rpc::Call& call, const v1::PreviewContextRequest& request);
+  boost::asio::awaitable<absl::StatusOr<v1::TryQuestionResponse>> TryQuestion(const rpc::Call& call,
+                                                                              const v1::TryQuestionRequest& request);
 
   grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const v1::ReplyRequest* request,
                                   v1::ReplyResponse* response) override {
@@ -51,11 +56,17 @@ class AssistantService final : public v1::AssistantService::CallbackService {
     return rpc::ServeUnary(context, dispatcher_, "AssistantService/PreviewContext", response,
                            [this, request](const rpc::Call& call) { return PreviewContext(call, *request); });
   }
+  grpc::ServerUnaryReactor* TryQuestion(grpc::CallbackServerContext* context, const v1::TryQuestionRequest* request,
+                                        v1::TryQuestionResponse* response) override {
+    return rpc::ServeUnary(context, dispatcher_, "AssistantService/TryQuestion", response,
+                           [this, request](const rpc::Call& call) { return TryQuestion(call, *request); });
+  }
 
  private:
   rpc::Dispatcher& dispatcher_;
   rpc::Client<store::v1::ConversationService> conversations_;
   TurnFlow* flow_ = nullptr;
+  AnswerMaker* answers_ = nullptr;
   const safety::Gate& gate_;
   const safety::Texts& texts_;
   const FactCache& facts_;
