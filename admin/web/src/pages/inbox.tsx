@@ -120,7 +120,7 @@ function Row({ row, current }: { row: InboxRow; current: boolean }) {
           </span>
           <span class="tags">
             {red && <span class="tag red"><Icon name="flag" size={14} />{T.tasks[row.taskKind]}</span>}
-            {!red && row.taskKind !== 'TASK_KIND_UNSPECIFIED' && row.taskPriority !== 'TASK_PRIORITY_LOW' && <span class="tag">{T.tasks[row.taskKind]}</span>}
+            {!red && (row.taskPriority === 'TASK_PRIORITY_URGENT' || row.taskPriority === 'TASK_PRIORITY_HIGH') && <span class="tag">{T.tasks[row.taskKind]}</span>}
             {c.status === 'CONVERSATION_STATUS_HUMAN_TAKEOVER' && <span class="tag person"><Icon name="hand" size={14} />{desk.people.get(c.assignedTo)?.name ?? T.status[c.status]}</span>}
             {row.waitingSince && c.status !== 'CONVERSATION_STATUS_ARCHIVED' && <span class="tag wait"><Icon name="clock" size={14} />{T.inbox.waiting(ago(row.waitingSince, now))}</span>}
             {holders.length > 0 && <span class="tag here">{T.inbox.here(holders.join(', '))}</span>}

@@ -1,6 +1,6 @@
 // Small things that every page uses.
-import type { ComponentChildren } from 'preact';
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { cloneElement, type ComponentChildren, type VNode } from 'preact';
+import { useCallback, useEffect, useId, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
 import { T } from '../texts';
 import { Icon } from './icons';
@@ -59,13 +59,15 @@ export function Trouble({ error, retry }: { error: unknown; retry?: () => void }
 export const Loading = () => <p class="quiet" role="status">{T.common.loading}</p>;
 export const Empty = ({ children }: { children: ComponentChildren }) => <p class="empty">{children}</p>;
 
-export function Field({ label, hint, children }: { label: string; hint?: string; children: ComponentChildren }) {
+// A control with its label and what explains it.
+export function Field({ label, hint, children }: { label: string; hint?: string; children: VNode }) {
+  const id = useId();
   return (
-    <label class="field">
-      <span class="label">{label}</span>
-      {children}
-      {hint && <span class="hint">{hint}</span>}
-    </label>
+    <div class="field">
+      <label class="label" for={id}>{label}</label>
+      {cloneElement(children, { id, ...(hint ? { 'aria-describedby': `${id}-hint` } : {}) })}
+      {hint && <span class="hint" id={`${id}-hint`}>{hint}</span>}
+    </div>
   );
 }
 
