@@ -118,7 +118,7 @@ absl::StatusOr<Gate> Gate::Make(std::span<const TableSource> tables) {
 const std::string& Gate::table_version() const { return state_->tables.version; }
 const Tables& Gate::tables() const { return state_->tables; }
 
-Verdict Gate::Screen(std::string_view text) const {
+Verdict Gate::Screen(std::string_view text, std::string_view without_rule) const {
   Verdict verdict;
   verdict.table_version = table_version();
   Words words = Normalise(text.substr(0, kMaxBytes));
@@ -133,6 +133,7 @@ Verdict Gate::Screen(std::string_view text) const {
   for (const Rule& rule : state_->tables.rules) {
     const bool red_flag = rule.outcome == Outcome::kEmergency || rule.outcome == Outcome::kLite;
     if (red_flag && verdict.emergency()) continue;
+    if (!without_rule.empty() && rule.id == without_rule) continue;
     const bool can = std::all_of(rule.slots.begin(), rule.slots.end(), [&](const Slot& slot) {
       return std::any_of(slot.concepts.begin(), slot.concepts.end(),
                          [&](ConceptId id) { return !evidence.Of(id).empty(); });
