@@ -15,7 +15,7 @@ constexpr Query kRenewClaim = {"renew_claim", "select medidesk.renew_claim($1::u
 constexpr Query kPendingTurns = {"pending_turns",
                                  "select id, conversation_id from public.turns where state in ('open', 'sealed') and "
                                  "route = 'wa' and number_id = $1::uuid "
-                                 "and opened_at < now() - interval '5 seconds' order by first_seq limit $2::int"};
+                                 "and opened_at <= now() - make_interval(secs => $3) order by first_seq limit $2::int"};
 #define MD_PART_COLUMNS                                                                         \
   "p.reply_id, p.part, m.content, r.origin, r.conversation_id, p.number_id, p.state, c.phone, " \
   "(extract(epoch from p.created_at) * 1000000)::bigint, "                                      \
@@ -24,10 +24,10 @@ constexpr Query kPendingTurns = {"pending_turns",
   "from public.reply_parts p join public.replies r on r.id = "                                  \
   "p.reply_id "                                                                                 \
   "join public.messages m on m.id = p.reply_id join public.conversations c on c.id = r.conversation_id "
-constexpr Query kPendingParts = {"pending_parts",
-                                 "select " MD_PART_COLUMNS
-                                 "where p.number_id = $1::uuid and p.state in ('queued', 'sending') "
-                                 "and p.created_at < now() - interval '5 seconds' order by p.created_at limit $2::int"};
+constexpr Query kPendingParts = {
+    "pending_parts", "select " MD_PART_COLUMNS
+                     "where p.number_id = $1::uuid and p.state in ('queued', 'sending') "
+                     "and p.created_at <= now() - make_interval(secs => $3) order by m.seq, p.part limit $2::int"};
 constexpr Query kOutbox = {"outbox",
                            "select " MD_PART_COLUMNS
                            "where p.state = 'queued' and ($1::uuid[] = '{}' or p.number_id = any ($1::uuid[])) "
@@ -191,14 +191,15 @@ asio::awaitable<absl::StatusOr<std::optional<v1::CommitReplyResponse>>> Conversa
 }
 
 asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ConversationRepository::ListPending(
-    const std::string& number_id, int limit, Deadline deadline) {
+    const std::string& number_id, int limit, bool include_recent, Deadline deadline) {
+  const double age = include_recent ? 0 : 5;  // seconds
   const std::function<v1::ListPendingResponse(DbConnection&)> work = [&](DbConnection& connection) {
     v1::ListPendingResponse response;
-    for (const pqxx::row row : ExecutePrepared(connection, kPendingTurns, number_id, limit)) {
+    for (const pqxx::row row : ExecutePrepared(connection, kPendingTurns, number_id, limit, age)) {
       response.add_turn_ids(row[0].c_str());
       response.add_conversation_ids(row[1].c_str());
     }
-    for (const pqxx::row row : ExecutePrepared(connection, kPendingParts, number_id, limit))
+    for (const pqxx::row row : ExecutePrepared(connection, kPendingParts, number_id, limit, age))
       *response.add_parts() = ReadPart(row);
     return response;
   };

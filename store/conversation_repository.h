@@ -46,7 +46,7 @@ class ConversationRepository {
       const v1::CommitReplyRequest& request, const std::string& trace_id, Deadline deadline);
 
   asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ListPending(const std::string& number_id, int limit,
-                                                                       Deadline deadline);
+                                                                       bool include_recent, Deadline deadline);
   enum class QueueOutcome { kQueued, kDuplicate, kNotFound, kNoNumber };
   asio::awaitable<absl::StatusOr<QueueOutcome>> QueueOutbound(const v1::QueueOutboundRequest& request,
                                                               const std::string& trace_id, Deadline deadline);

@@ -2,7 +2,7 @@
 //
 // Cautious limits of our own (nobody outside knows the true ones), all of them settings. The gate's emergency text is
 // never held back. Counters of contacts live in memory; what concerns the account outlives a restart (Save, Restore).
-// Sans-I/O; not thread-safe: the number's strand.
+// Contacts go by the ids of their conversations. Sans-I/O; not thread-safe: the number's strand.
 #pragma once
 
 #include <array>

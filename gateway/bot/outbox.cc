@@ -45,12 +45,12 @@ bool Outbox::Deliver(Outgoing outgoing) {
         asio::detached);
     return true;
   }
-  const wa::Jid chat = outgoing.chat;
-  std::deque<Outgoing>& queue = chats_[chat];
+  const std::string conversation = outgoing.conversation_id;
+  std::deque<Outgoing>& queue = conversations_[conversation];
   queue.push_back(std::move(outgoing));
   if (queue.size() == 1) {
     asio::co_spawn(
-        line_.executor(), [this, hold = line_.Hold(), chat] { return Pump(chat); }, asio::detached);
+        line_.executor(), [this, hold = line_.Hold(), conversation] { return Pump(conversation); }, asio::detached);
   }
   return true;
 }
@@ -106,14 +106,14 @@ void Outbox::Settle(const std::string& reply_id, int part, Outcome outcome, int 
   found->second->timer.cancel();
 }
 
-asio::awaitable<void> Outbox::Pump(wa::Jid chat) {
+asio::awaitable<void> Outbox::Pump(std::string conversation) {
   const auto hold = line_.Hold();
-  while (!chats_[chat].empty()) {
-    Outgoing outgoing = chats_[chat].front();
+  while (!conversations_[conversation].empty()) {
+    Outgoing outgoing = conversations_[conversation].front();
     co_await DeliverOne(std::move(outgoing));
-    chats_[chat].pop_front();
+    conversations_[conversation].pop_front();
   }
-  chats_.erase(chat);
+  conversations_.erase(conversation);
 }
 
 asio::awaitable<void> Outbox::DeliverOne(Outgoing outgoing) {
@@ -155,7 +155,7 @@ asio::awaitable<void> Outbox::Pause(wa::Time until) {
 
 // Until the line and the governor let it go. False: it was given up.
 asio::awaitable<bool> Outbox::WaitForLeave(const Outgoing& outgoing, const std::string& stanza_id) {
-  const std::string contact = outgoing.chat.ToString();
+  const std::string& contact = outgoing.conversation_id;
   const wa::WallTime expiry = ExpiryOf(outgoing);
   const wa::Time start = line_.now().steady;
   while (!closed_) {
@@ -237,7 +237,7 @@ asio::awaitable<bool> Outbox::DeliverPart(const Outgoing& outgoing, wa::Outbound
         break;
       case Outcome::kRefused:
         if (wait->code == kRefusedContact) {
-          governor_.OnRefused(outgoing.chat.ToString(), line_.now());
+          governor_.OnRefused(outgoing.conversation_id, line_.now());
           metrics_.refused();
         }
         if (wait->code != kMalformed || again) {

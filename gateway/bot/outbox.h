@@ -1,6 +1,6 @@
 // Delivers replies: one after the other to a person, part after part, each until WhatsApp has it or it is given up.
 //
-//   Deliver -> queue of the chat -> governor -> Line::Send -> PartOutcome or OnHeld -> next part
+//   Deliver -> queue of the conversation -> governor -> Line::Send -> PartOutcome or OnHeld -> next part
 //              the gate's texts stand in no queue and wait for nobody
 //
 // A reply that is under way already is not begun again, so the turn that made it, the store's feed and a look for what
@@ -27,6 +27,7 @@ namespace medidesk::gateway::bot {
 struct Outgoing {
   Reply reply;
   int first_part = 0;  // those before it are done
+  std::string conversation_id;
   wa::Jid chat;
   wa::WallTime created = {};
   std::optional<wa::WallTime> last_received = {};
@@ -71,7 +72,7 @@ class Outbox {
   };
   using Key = std::pair<std::string, int>;
 
-  boost::asio::awaitable<void> Pump(wa::Jid chat);
+  boost::asio::awaitable<void> Pump(std::string conversation);
   boost::asio::awaitable<void> DeliverOne(Outgoing outgoing);
   // False: the reply goes no further.
   boost::asio::awaitable<bool> DeliverPart(const Outgoing& outgoing, wa::OutboundPart part);
@@ -87,7 +88,7 @@ class Outbox {
   const BotMetrics metrics_;
   const Options options_;
   bool closed_ = false;
-  std::map<wa::Jid, std::deque<Outgoing>> chats_;
+  std::map<std::string, std::deque<Outgoing>> conversations_;
   std::map<std::string, std::shared_ptr<boost::asio::steady_timer>> replies_;  // under way; cancelled at their end
   std::map<Key, std::shared_ptr<Wait>> waits_;
   std::set<boost::asio::steady_timer*> pauses_;  // cut short when the line changes

@@ -43,6 +43,7 @@ class OutboxTest : public ::testing::Test {
   Outgoing Message(const std::string& id, std::string text, Origin origin = Origin::kBot) {
     return {.reply = {.id = id, .text = std::move(text), .origin = origin},
             .first_part = 0,
+            .conversation_id = "c1",
             .chat = {.user = "15550001111", .server = std::string(wa::kUserServer)},
             .created = line_.now().wall,
             .last_received = line_.now().wall};

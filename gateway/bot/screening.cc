@@ -1,7 +1,5 @@
 #include "gateway/bot/screening.h"
 
-#include <absl/strings/str_join.h>
-
 #include "safety/language.h"
 
 namespace medidesk::gateway::bot {
@@ -52,7 +50,7 @@ Screened Screening::Screen(const wa::Jid& chat, std::string_view text, const saf
     if (texts.size() >= kMaxTexts) texts.erase(texts.begin());
     texts.emplace_back(text);
     if (texts.size() > 1) {
-      screened.burst = gate_.Screen(absl::StrJoin(texts, "\n"));
+      screened.burst = gate_.ScreenBurst(texts);
       screened.burst_counts = RankOf(KindOf(screened.burst)) > RankOf(KindOf(screened.message));
     }
   }

@@ -32,9 +32,12 @@ TEST_F(ScreeningTest, AnswersARedFlagWithTheSitesNumber) {
 }
 
 TEST_F(ScreeningTest, FindsWhatIsSplitOverABurst) {
-  EXPECT_EQ(Say("my husband is clutching his chest").kind, FixedReply::kNone);
-  const Screened screened = Say("he can't breathe");
+  EXPECT_EQ(Say("my chest").kind, FixedReply::kNone);
+  EXPECT_EQ(Say("hurts a lot", "2").kind, FixedReply::kNone);
+  const Screened screened = Say("hurts a lot");
   EXPECT_EQ(screened.kind, FixedReply::kEmergency);
+  EXPECT_TRUE(screened.burst_counts);
+  EXPECT_TRUE(screened.message.quiet());
 }
 
 TEST_F(ScreeningTest, DoesNotJoinWhatDifferentPeopleWrite) {

@@ -54,6 +54,7 @@ std::shared_ptr<TurnDesk::Turn> TurnDesk::Find(const std::string& turn_id) {
 
 void TurnDesk::Add(const std::string& conversation, std::shared_ptr<Turn> turn) {
   known_[turn->id] = turn;
+  turn->conversation_id = conversation;
   std::deque<std::shared_ptr<Turn>>& turns = conversations_[conversation].turns;
   turns.push_back(std::move(turn));
   if (turns.size() > 1) return;
@@ -68,6 +69,7 @@ void TurnDesk::OnAccepted(const AcceptedMessage& accepted) {
     if (accepted.reply->origin == Origin::kGate && !accepted.duplicate) {
       outbox_.Deliver({.reply = *accepted.reply,
                        .first_part = 0,
+                       .conversation_id = accepted.conversation_id,
                        .chat = message.chat,
                        .created = line_.now().wall,
                        .last_received = message.time});
@@ -114,15 +116,31 @@ void TurnDesk::OnLineChanged() {
   for (asio::steady_timer* const timer : pauses_) timer->cancel();
 }
 
-void TurnDesk::Recover(const PendingTurn& pending) {
-  if (closed_ || known_.contains(pending.id)) return;
-  const auto turn = std::make_shared<Turn>();
-  turn->id = pending.id;
-  turn->first = turn->last = line_.now().steady;
-  turn->recovered = turn->sealed = true;
-  turn->unreadable = false;
-  turn->language = options_.language;
-  Add(pending.conversation_id, turn);
+void TurnDesk::Recover(const std::vector<PendingTurn>& pending) {
+  std::map<std::string, std::size_t> places;
+  std::set<std::string> conversations;
+  for (const PendingTurn& one : pending) {
+    places.emplace(one.id, places.size());
+    conversations.insert(one.conversation_id);
+    if (closed_ || known_.contains(one.id)) continue;
+    const auto turn = std::make_shared<Turn>();
+    turn->id = one.id;
+    turn->first = turn->last = line_.now().steady;
+    turn->recovered = turn->sealed = true;
+    turn->unreadable = false;
+    turn->language = options_.language;
+    Add(one.conversation_id, turn);
+  }
+  const auto place = [&](const std::shared_ptr<Turn>& turn) {
+    const auto found = places.find(turn->id);
+    return turn->started ? 0 : found == places.end() ? places.size() + 1 : found->second + 1;
+  };
+  for (const std::string& conversation : conversations) {
+    const auto found = conversations_.find(conversation);
+    if (found == conversations_.end()) continue;
+    std::deque<std::shared_ptr<Turn>>& turns = found->second.turns;
+    std::stable_sort(turns.begin(), turns.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  }
 }
 
 void TurnDesk::Close() {
@@ -143,26 +161,30 @@ asio::awaitable<void> TurnDesk::Run(std::string conversation) {
   while (!closed_ && !conversations_[conversation].turns.empty()) {
     const std::shared_ptr<Turn> turn = conversations_[conversation].turns.front();
     co_await WaitForEnd(turn);
+    // An older one may have come to light meanwhile.
+    if (!closed_ && conversations_[conversation].turns.front() != turn) continue;
+    turn->started = true;
+    if (!turn->recovered) screening_.Close(turn->chat);
     if (!closed_ && !turn->dropped) co_await AnswerTurn(turn);
     known_.erase(turn->id);
-    conversations_[conversation].turns.pop_front();
+    std::erase(conversations_[conversation].turns, turn);
   }
+  for (const auto& turn : conversations_[conversation].turns) known_.erase(turn->id);
   conversations_.erase(conversation);
 }
 
 asio::awaitable<void> TurnDesk::WaitForEnd(std::shared_ptr<Turn> turn) {
-  while (!closed_ && !turn->dropped && !turn->sealed && !turn->stale) {
+  while (!closed_ && !turn->dropped) {
     const wa::Time now = line_.now().steady;
     if (!line_.caught_up()) {
       co_await Pause(std::chrono::seconds(60));
       continue;
     }
+    if (turn->sealed || turn->stale) break;
     const wa::Time due = std::min(turn->last + options_.burst_quiet, turn->first + options_.burst_limit);
     if (now >= due) break;
     co_await Pause(due - now);
   }
-  turn->sealed = true;
-  if (!turn->recovered) screening_.Close(turn->chat);
 }
 
 asio::awaitable<void> TurnDesk::AnswerTurn(std::shared_ptr<Turn> turn) {
@@ -194,11 +216,12 @@ asio::awaitable<void> TurnDesk::AnswerTurn(std::shared_ptr<Turn> turn) {
                 std::chrono::duration<double>(line_.now().steady - turn->last).count());
   if (!answer->reply) co_return;
   wa::Jid chat = turn->chat;
-  if (turn->recovered) chat = co_await ChatOf(*answer);
+  if (turn->recovered) chat = co_await ChatOf(turn->conversation_id);
   if (chat.user.empty()) co_return;  // it comes again with the parts that are pending
   const std::string reply_id = answer->reply->id;
   outbox_.Deliver({.reply = *answer->reply,
                    .first_part = 0,
+                   .conversation_id = turn->conversation_id,
                    .chat = std::move(chat),
                    .created = line_.now().wall,
                    .last_received = {}});
@@ -241,8 +264,8 @@ asio::awaitable<std::optional<Answer>> TurnDesk::Commit(std::shared_ptr<Turn> tu
   co_return std::nullopt;
 }
 
-asio::awaitable<wa::Jid> TurnDesk::ChatOf(const Answer& answer) {
-  const absl::StatusOr<std::string> recipient = co_await backend_.RecipientOf(answer.conversation_id);
+asio::awaitable<wa::Jid> TurnDesk::ChatOf(std::string conversation_id) {
+  const absl::StatusOr<std::string> recipient = co_await backend_.RecipientOf(conversation_id);
   if (!recipient.ok()) co_return wa::Jid();
   co_return AddressOf(*recipient).value_or(wa::Jid());
 }

@@ -45,8 +45,8 @@ class TurnDesk {
   void OnTyping(const wa::Jid& chat);
   // The line is there, or has caught up.
   void OnLineChanged();
-  // An unfinished turn that the store knows; nothing happens when it is known here.
-  void Recover(const PendingTurn& pending);
+  // Unfinished turns that the store knows, in their order; those that are known here only take their places in it.
+  void Recover(const std::vector<PendingTurn>& pending);
   void Close();
 
   std::size_t turns() const { return known_.size(); }
@@ -60,11 +60,13 @@ class TurnDesk {
     wa::Time first{}, last{};
     bool sealed = false;     // gains nothing more
     bool recovered = false;  // known by its id alone
+    bool started = false;    // being answered
     bool unreadable = true;  // nothing but what only people can look at
     bool stale = false;      // gets the stale notice
     bool takeover = false;
     bool dropped = false;   // ended in the store
     std::string commit_id;  // of a reply of our own
+    std::string conversation_id;
   };
   struct Conversation {
     std::deque<std::shared_ptr<Turn>> turns;
@@ -79,7 +81,7 @@ class TurnDesk {
   // Until the store has it, or the desk is closed.
   boost::asio::awaitable<std::optional<Answer>> Commit(std::shared_ptr<Turn> turn, std::string text, std::string source,
                                                        std::string task);
-  boost::asio::awaitable<wa::Jid> ChatOf(const Answer& answer);
+  boost::asio::awaitable<wa::Jid> ChatOf(std::string conversation_id);
   boost::asio::awaitable<void> Pause(wa::Time::duration time);
 
   Line& line_;

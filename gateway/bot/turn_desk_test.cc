@@ -205,12 +205,25 @@ TEST_F(TurnDeskTest, StaysSilentWhenAPersonHasTakenOver) {
 }
 
 TEST_F(TurnDeskTest, AnswersATurnThatOnlyTheStoreKnows) {
-  desk_.Recover({.id = "t1", .conversation_id = "c1"});
-  desk_.Recover({.id = "t1", .conversation_id = "c1"});
+  desk_.Recover({{.id = "t1", .conversation_id = "c1"}});
+  desk_.Recover({{.id = "t1", .conversation_id = "c1"}});
   ASSERT_TRUE(Idle());
   EXPECT_THAT(backend_.asked, ElementsAre("t1"));
   ASSERT_EQ(line_.sent.size(), 1u);
   EXPECT_EQ(line_.sent[0].chat.ToString(), "15550001111@s.whatsapp.net");
+}
+
+TEST_F(TurnDeskTest, PutsWhatComesToLightInItsPlace) {
+  line_.is_caught_up = false;
+  desk_.OnAccepted(Accepted("t3"));
+  line_.Settle();
+  desk_.Recover({{.id = "t1", .conversation_id = "c1"},
+                 {.id = "t2", .conversation_id = "c1"},
+                 {.id = "t3", .conversation_id = "c1"}});
+  line_.is_caught_up = true;
+  desk_.OnLineChanged();
+  ASSERT_TRUE(Idle());
+  EXPECT_THAT(Texts(), ElementsAre("answer to t1", "answer to t2", "answer to t3"));
 }
 
 TEST(AddressOf, ReadsPhonesAndHiddenIds) {

@@ -9,6 +9,7 @@ namespace asio = boost::asio;
 namespace v1 = store::v1;
 
 constexpr std::chrono::seconds kStoreLimit{5};
+constexpr int kPendingPage = 1'000;
 
 wa::WallTime TimeOf(const google::protobuf::Timestamp& stamp) {
   return wa::WallTime(std::chrono::seconds(stamp.seconds()) +
@@ -79,9 +80,11 @@ asio::awaitable<absl::StatusOr<std::string>> BotBackend::RecipientOf(const std::
   co_return response->conversation().phone();
 }
 
-asio::awaitable<absl::StatusOr<bot::Pending>> BotBackend::ListPending(const std::string& number_id) {
+asio::awaitable<absl::StatusOr<bot::Pending>> BotBackend::ListPending(const std::string& number_id, bool all) {
   v1::ListPendingRequest request;
   request.set_number_id(number_id);
+  request.set_page_size(kPendingPage);
+  request.set_include_recent(all);
   const rpc::CallOptions options = rpc::Within(kStoreLimit);
   auto response = co_await conversations_.Call(MD_METHOD(ListPending), request, options);
   if (!response.ok()) co_return response.status();

@@ -25,8 +25,8 @@ class BotBackend final : public bot::Backend {
                                                                   const std::string& source,
                                                                   const std::string& task) override;
   boost::asio::awaitable<absl::StatusOr<std::string>> RecipientOf(const std::string& conversation_id) override;
-  // Unfinished turns and unsent parts of a number, oldest first.
-  boost::asio::awaitable<absl::StatusOr<bot::Pending>> ListPending(const std::string& number_id);
+  // Unfinished turns and unsent parts of a number, oldest first; `all`: those that have just come, too.
+  boost::asio::awaitable<absl::StatusOr<bot::Pending>> ListPending(const std::string& number_id, bool all);
 
  private:
   rpc::Client<assistant::v1::AssistantService> assistant_;

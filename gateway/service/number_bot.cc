@@ -121,15 +121,20 @@ bool NumberBot::OnStanza(const wa::StanzaReceived& stanza) {
 
 void NumberBot::Deliver(bot::WaitingPart part) {
   asio::post(strand_, [self = shared_from_this(), part = std::move(part)] {
-    if (self->closed_) return;
-    const auto chat = bot::AddressOf(part.recipient);
-    if (!chat) return log::Error("outbox.bad_recipient", {{"reply", log::Public(part.reply.id)}});
-    self->outbox_->Deliver({.reply = part.reply,
-                            .first_part = part.part,
-                            .chat = *chat,
-                            .created = part.created,
-                            .last_received = part.last_received});
+    // Before the first look, what waits from before has to be known: it comes with that.
+    if (!self->closed_ && self->looked_) self->Begin(part);
   });
+}
+
+void NumberBot::Begin(const bot::WaitingPart& part) {
+  const auto chat = bot::AddressOf(part.recipient);
+  if (!chat) return log::Error("outbox.bad_recipient", {{"reply", log::Public(part.reply.id)}});
+  outbox_->Deliver({.reply = part.reply,
+                    .first_part = part.part,
+                    .conversation_id = part.conversation_id,
+                    .chat = *chat,
+                    .created = part.created,
+                    .last_received = part.last_received});
 }
 
 void NumberBot::Feed(const wa::Event& event) {
@@ -145,7 +150,7 @@ void NumberBot::Feed(const wa::Event& event) {
 
 void NumberBot::Tell(const wa::Event& event) {
   const bool was_online = online();
-  const bool was_caught_up = caught_up();
+  const bool was_caught_up = caught_up_;
   if (const auto* change = std::get_if<wa::StateChanged>(&event)) {
     const bool there =
         change->state == wa::ConnectionState::kCatchingUp || change->state == wa::ConnectionState::kConnected;
@@ -154,10 +159,10 @@ void NumberBot::Tell(const wa::Event& event) {
   }
   if (std::holds_alternative<wa::CaughtUp>(event)) caught_up_ = true;
   Run(layer_->OnEvent(now(), event));
-  if (online() != was_online || caught_up() != was_caught_up) {
+  if (online() != was_online || caught_up_ != was_caught_up) {
     turns_->OnLineChanged();
     outbox_->OnLineChanged();
-    if (caught_up()) look_.cancel();
+    if (online() && caught_up_) look_.cancel();
   }
   UpdateGauges(/*leaving=*/false);
 }
@@ -377,7 +382,7 @@ void NumberBot::OnAccepted(wa::InboundMessage message, std::string language, con
   if (closed_) return;
   if (!result.duplicate() && !message.from_me) {
     options_.metrics->OnReceived(port_->number().name(), KindName(message.kind));
-    governor_.OnReceived(message.chat.ToString(), now(), message.time);
+    governor_.OnReceived(result.conversation_id(), now(), message.time);
   }
   bot::AcceptedMessage accepted;
   accepted.message = std::move(message);
@@ -452,18 +457,20 @@ asio::awaitable<absl::Status> NumberBot::EndPart(std::string stanza_id, bot::Par
 asio::awaitable<void> NumberBot::LookForPending() {
   const auto self = shared_from_this();
   while (!closed_) {
-    if (caught_up()) {
-      auto pending = co_await options_.backend->ListPending(number_id());
+    std::chrono::milliseconds pause = kLook;
+    if (online() && caught_up_) {
+      auto pending = co_await options_.backend->ListPending(number_id(), /*all=*/!looked_);
       if (closed_) co_return;
       if (pending.ok()) {
-        for (const bot::PendingTurn& turn : pending->turns) turns_->Recover(turn);
-        std::stable_sort(pending->parts.begin(), pending->parts.end(),
-                         [](const auto& a, const auto& b) { return a.part < b.part; });
-        for (bot::WaitingPart& part : pending->parts) Deliver(std::move(part));
+        for (bot::WaitingPart& part : pending->parts) Begin(part);
+        turns_->Recover(pending->turns);
+        if (!std::exchange(looked_, true)) turns_->OnLineChanged();
+      } else if (!looked_) {
+        pause = kFirstRetry;
       }
       co_await SaveGovernor();
     }
-    look_.expires_after(kLook);
+    look_.expires_after(pause);
     co_await look_.async_wait(kToken);
   }
 }

@@ -69,13 +69,15 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
   std::shared_ptr<const void> Hold() override { return shared_from_this(); }
   wa::Moment now() override { return options_.clock(); }
   bool online() override { return online_ && layer_ != nullptr; }
-  bool caught_up() override { return online() && caught_up_; }
+  // And what an earlier owner has left is known: it goes first.
+  bool caught_up() override { return online() && caught_up_ && looked_; }
   absl::Status Send(const wa::OutboundPart& part) override;
   void ShowTyping(const wa::Jid& chat, bool on) override;
   void MarkRead(const wa::Jid& chat, const std::vector<std::string>& ids) override;
   boost::asio::awaitable<absl::Status> EndPart(std::string stanza_id, bot::PartEnd end, std::string failure) override;
 
   void Begin();
+  void Begin(const bot::WaitingPart& part);
   void Feed(const wa::Event& event);
   void Tell(const wa::Event& event);
   boost::asio::awaitable<void> MakeLayer();
@@ -111,7 +113,7 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
   bool online_ = false;
   bool caught_up_ = false;
   bool closed_ = false;
-  bool looking_ = false;
+  bool looked_ = false;  // once, at what is pending
   int committing_ = 0;
   std::deque<wa::Node> stanzas_;
   bool sending_ = false;

@@ -143,7 +143,7 @@ asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ConversationService::Li
     const rpc::Call& call, const v1::ListPendingRequest& request) {
   MD_CO_RETURN_IF_ERROR(CheckId("number_id", request.number_id()));
   MD_ASSIGN_OR_CO_RETURN(const int limit, PageSize(request.page_size(), 100));
-  co_return co_await repository_.ListPending(request.number_id(), limit, DeadlineOf(call));
+  co_return co_await repository_.ListPending(request.number_id(), limit, request.include_recent(), DeadlineOf(call));
 }
 
 asio::awaitable<absl::StatusOr<v1::QueueOutboundResponse>> ConversationService::QueueOutbound(

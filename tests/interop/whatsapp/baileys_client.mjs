@@ -31,6 +31,7 @@ export class BaileysClient {
     this.keys = memoryKeys();
     this.received = [];  // messages, as they came
     this.changed = [];   // what became of messages: acknowledged, delivered, read, edited
+    this.receipts = new Set();  // ids of messages that a device of the other side has, or more
     this.sent = new Map();
   }
 
@@ -54,6 +55,12 @@ export class BaileysClient {
     this.socket.ev.on('connection.update', (update) => updates.push(update));
     this.socket.ev.on('messages.upsert', ({ messages }) => this.received.push(...messages));
     this.socket.ev.on('messages.update', (changes) => this.changed.push(...changes));
+    // Baileys keeps to itself what a device received that nobody looks at ("inactive").
+    this.socket.ws.on('CB:receipt', ({ attrs, content }) => {
+      if (attrs.type === 'retry') return;
+      this.receipts.add(attrs.id);
+      for (const list of content ?? []) for (const item of list.content ?? []) this.receipts.add(item.attrs.id);
+    });
   }
 
   update = (what, look) => until(what, () => this.updates.find(look));
