@@ -68,6 +68,8 @@ struct PreKeyBundle {
   friend bool operator==(const PreKeyBundle& a, const PreKeyBundle& b);
 };
 
+class SignalLibrary;
+
 class SignalSessions {
  public:
   static constexpr std::size_t kMaxRecord = 256u << 10;  // bytes of one session
@@ -111,9 +113,7 @@ class SignalSessions {
   absl::StatusOr<Bytes> EncryptGroup(const Jid& group, const Jid& own_device, ByteView padded);
 
  private:
-  struct Library;
-
-  std::unique_ptr<Library> library_;
+  std::unique_ptr<SignalLibrary> library_;
 };
 
 }  // namespace medidesk::gateway::wa
