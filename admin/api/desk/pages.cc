@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <memory>
+#include <unordered_map>
 
 #include "admin/api/rest/etag.h"
 
@@ -53,9 +55,22 @@ http::Handler Serve(const WebFile& file) {
 }  // namespace
 
 void AddPages(http::Router& router) {
+  // One route for all of them: their names change with every build, and a route is a metric's label.
+  const auto assets = std::make_shared<std::unordered_map<std::string_view, http::Handler>>();
   for (const WebFile& file : WebFiles()) {
-    router.Add("GET", file.path == "/index.html" ? std::string_view("/") : file.path, Serve(file));
+    if (file.path == "/index.html") {
+      router.Add("GET", "/", Serve(file));
+    } else {
+      assets->emplace(file.path, Serve(file));
+    }
   }
+  router.Add("GET", "/assets/*", [assets](http::Request& request) -> boost::asio::awaitable<http::Response> {
+    const auto found = assets->find(request.path());
+    if (found == assets->end()) {
+      co_return http::ErrorResponse(request, 404, "NOT_FOUND", "There is nothing at this path.");
+    }
+    co_return co_await found->second(request);
+  });
 }
 
 }  // namespace medidesk::admin
