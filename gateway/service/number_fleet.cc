@@ -26,6 +26,7 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr int kMaxAcquired = 50;  // at once
 constexpr std::chrono::milliseconds kLookAgain{10};
 constexpr std::chrono::seconds kContact{5};  // to wait for the store
+constexpr std::chrono::seconds kFirstReload{1}, kLongestReload{300}, kReloadForgotten{1'800};
 
 absl::Status Refused(std::string_view text, std::string_view reason,
                      const std::map<std::string, std::string>& metadata = {}) {
@@ -178,9 +179,12 @@ void NumberFleet::OnBeat(const v1::HeartbeatResponse& response, std::int64_t bea
     const auto entry = entries_.find(id);
     if (entry == entries_.end()) {
       // Ours by the store, but not running: given up without the store, or a release that did not reach it.
-      asio::awaitable<void> work =
-          lease->release_wanted() || draining_ ? Release(id, lease->lease_token()) : Retake(id);
-      if (!lease->release_wanted() && !draining_) entries_[id].beat = beats_;
+      const bool release = lease->release_wanted() || draining_;
+      const auto reload = reloads_.find(id);
+      if (!release && reload != reloads_.end() && std::chrono::steady_clock::now() < reload->second.not_before)
+        continue;
+      asio::awaitable<void> work = release ? Release(id, lease->lease_token()) : Retake(id);
+      if (!release) entries_[id].beat = beats_;
       asio::co_spawn(strand_, std::move(work), asio::detached);
     } else if (lease->release_wanted() && entry->second.runner && !entry->second.ending) {
       log::Info("gateway.number_released", {{"number_id", log::Public(id)}});
@@ -254,6 +258,10 @@ void NumberFleet::StartNumber(v1::Lease lease) {
     entries_.erase(id);
     return asio::co_spawn(strand_, Release(id, token), asio::detached);
   }
+  if (!clock_->Holds()) {
+    entries_.erase(id);  // the answer came too late; the next heartbeat tells whether it is still ours
+    return;
+  }
   log::Info("gateway.number_taken", {{"number", log::Public(lease.number().name())}});
   Entry& entry = entries_[id];
   entry.beat = beats_;
@@ -309,7 +317,16 @@ asio::awaitable<void> NumberFleet::GiveUp(std::string number_id, bool switched_o
 void NumberFleet::OnRunnerEnd(const std::string& number_id, std::int64_t token, NumberRunner::End end) {
   const auto entry = entries_.find(number_id);
   if (entry == entries_.end() || !entry->second.runner || entry->second.runner->lease_token() != token) return;
-  // For kReload too: the next heartbeat lists the lease, and it is taken anew.
+  // After kReload the heartbeat still lists the lease, and the number is taken anew when its pause is over.
+  if (end == NumberRunner::End::kReload) {
+    const auto now = std::chrono::steady_clock::now();
+    Reload& reload = reloads_[number_id];
+    if (now - reload.last > kReloadForgotten) reload.count = 0;
+    reload.last = now;
+    reload.not_before =
+        now + std::min<std::chrono::steady_clock::duration>(kLongestReload, kFirstReload * (1 << reload.count));
+    reload.count = std::min(reload.count + 1, 10);
+  }
   Lose(number_id, end == NumberRunner::End::kLeaseLost ? "refused" : "reload");
 }
 

@@ -109,6 +109,12 @@ class NumberFleet final : public std::enable_shared_from_this<NumberFleet> {
   // On the strand.
   std::map<std::string, Entry> entries_;  // by number id
   std::map<std::string, std::chrono::steady_clock::time_point> passkey_failures_;
+  // Numbers that had to be loaded anew: not again before a pause that grows, or they would knock at WhatsApp for ever.
+  struct Reload {
+    int count = 0;
+    std::chrono::steady_clock::time_point last, not_before;
+  };
+  std::map<std::string, Reload> reloads_;
   boost::asio::steady_timer beat_timer_, look_timer_, expiry_timer_;
   std::int64_t beats_ = 0;  // sent
   bool alone_known_ = false;

@@ -148,10 +148,8 @@ NumberRunner::NumberRunner(asio::any_io_executor executor, Options options)
   options_.metrics->Numbers(state_).Increment();
 }
 
-NumberRunner::~NumberRunner() {
-  options_.metrics->Numbers(state_).Decrement();
-  metrics_.connected.Set(0);
-}
+// Nothing to do with metrics: the last reference may go with the event loop, after them.
+NumberRunner::~NumberRunner() = default;
 
 // ---- Starting -----------------------------------------------------------------------------------
 
@@ -288,7 +286,10 @@ void NumberRunner::Handle(const wa::Event& event) {
     if (linking_ && told.state == ConnectionState::kStopped) told.state = ConnectionState::kNeedsLink;
     const ConnectionState before = state_;
     SetState(told.state);
-    if (told.reason == "commit_refused" && !stopping_) return options_.on_end(End::kReload);
+    // Refused by the store, or stopped by the driver itself because the lease clock had run out.
+    if ((told.reason == "commit_refused" || told.reason == "stopped") && !stopping_) {
+      return options_.on_end(End::kReload);
+    }
     // A hand-over must not hide what a person, or the next owner, has to know.
     if (told.reason != "stopped" || !OutlivesAStop(before)) Report(told);
   }
@@ -297,10 +298,17 @@ void NumberRunner::Handle(const wa::Event& event) {
 
 void NumberRunner::SetState(ConnectionState state) {
   const ConnectionState before = state_.exchange(state);
+  if (ended_) return;
   options_.metrics->Numbers(before).Decrement();
   options_.metrics->Numbers(state).Increment();
   if (std::exchange(logged_in_, LoggedIn(state)) && !logged_in_) metrics_.disconnects.Increment();
   metrics_.connected.Set(logged_in_ ? 1 : 0);
+}
+
+void NumberRunner::EndMetrics() {
+  if (std::exchange(ended_, true)) return;
+  options_.metrics->Numbers(state_).Decrement();
+  metrics_.connected.Set(0);
 }
 
 void NumberRunner::Report(const wa::StateChanged& change) {
@@ -336,7 +344,8 @@ asio::awaitable<void> NumberRunner::Stop(bool switched_off) {
 
 asio::awaitable<void> NumberRunner::Finish(bool switched_off) {
   const auto self = shared_from_this();
-  if (std::exchange(stopping_, true) && driver_ == nullptr) co_return;
+  if (ended_) co_return;
+  stopping_ = true;
   pause_.cancel();
   if (layer_) co_await layer_->Drain();
   if (driver_) {
@@ -356,6 +365,7 @@ asio::awaitable<void> NumberRunner::Finish(bool switched_off) {
   if (layer_) layer_->Abandon();
   writer_->Close();
   on_link_event_ = nullptr;
+  EndMetrics();
 }
 
 void NumberRunner::Abandon() {
@@ -367,6 +377,7 @@ void NumberRunner::Abandon() {
     self->report_.reset();
     self->on_link_event_ = nullptr;
     self->SetState(ConnectionState::kStopped);
+    self->EndMetrics();
     if (self->driver_ == nullptr) return;
     self->driver_->Abandon();
     asio::co_spawn(
@@ -427,6 +438,7 @@ asio::awaitable<absl::StatusOr<bool>> NumberRunner::DoUnlink(bool force) {
       co_return unreachable();
     }
   }
+  stopping_ = true;
   if (driver_) {
     co_await driver_->Stop();
     driver_.reset();
@@ -440,7 +452,10 @@ asio::awaitable<absl::StatusOr<bool>> NumberRunner::DoUnlink(bool force) {
   state.set_state_reason("unlinked");
   state.set_unlinked(true);
   const auto written = co_await writer_->Commit(std::move(write));
-  if (!written.ok()) co_return written.status();
+  if (!written.ok()) {
+    options_.on_end(End::kReload);
+    co_return written.status();
+  }
   SetState(ConnectionState::kNeedsLink);
   co_return confirmed;
 }

@@ -88,6 +88,7 @@ class NumberRunner final : public net::EventListener, public std::enable_shared_
   void Refuse(const std::string& reason, const absl::Status& status);
   void Handle(const wa::Event& event);
   void SetState(wa::ConnectionState state);
+  void EndMetrics();
   void Report(const wa::StateChanged& change);
   boost::asio::awaitable<void> WriteReports();
   boost::asio::awaitable<void> Finish(bool switched_off);
@@ -110,6 +111,7 @@ class NumberRunner final : public net::EventListener, public std::enable_shared_
   bool linking_ = false;  // and not linked yet
   bool logged_in_ = false;
   bool stopping_ = false;
+  bool ended_ = false;                                        // Stop or Abandon is done: the number is counted no more
   std::optional<store::v1::SetNumberStateOperation> report_;  // to be written
   bool reporting_ = false;
   boost::asio::steady_timer pause_;
