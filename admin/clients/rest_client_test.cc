@@ -34,7 +34,7 @@ class RestClientTest : public ::testing::Test {
   }
 
   FakeServices services_;
-  RestClient client_{services_.channel(), services_.channel()};
+  RestClient client_{services_.channel(), services_.channel(), services_.channel()};
 };
 
 TEST_F(RestClientTest, KnowsEveryRpcOfTheRouteTable) {
