@@ -45,12 +45,14 @@ std::optional<Jid> Jid::Parse(std::string_view text) {
   if (server.empty()) return std::nullopt;
   Jid jid;
   jid.server = server;
-  if (const std::size_t colon = user.rfind(':'); colon != std::string_view::npos) {
+  // ":0" says nothing, however often: what is written without it must read the same again.
+  for (std::size_t colon = user.rfind(':'); jid.device == 0 && colon != std::string_view::npos;
+       colon = user.rfind(':')) {
     // Text after the colon that is no device number is part of the user: it is not ours to judge.
-    if (const auto device = Digits<std::uint16_t>(user.substr(colon + 1))) {
-      jid.device = *device;
-      user = user.substr(0, colon);
-    }
+    const auto device = Digits<std::uint16_t>(user.substr(colon + 1));
+    if (!device) break;
+    jid.device = *device;
+    user = user.substr(0, colon);
   }
   if (server == kUserServer) {
     if (const std::size_t dot = user.rfind('.'); dot != std::string_view::npos) {

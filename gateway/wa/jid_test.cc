@@ -61,5 +61,14 @@ TEST(Jid, KnowsTheServerLidsAndGroups) {
   EXPECT_TRUE(Jid::Parse("1@g.us")->IsGroup());
 }
 
+TEST(Jid, ReadsWhatItHasWrittenAsTheSame) {
+  for (const char* text : {"1:0:0@s.whatsapp.net", "1:5:0@lid", "1:0:5@lid", ":0:0@s.whatsapp.net",
+                           "1:0.7:0@s.whatsapp.net", "a:0:x:0@g.us", "1:0:0:0:0@unknown"}) {
+    const auto jid = Jid::Parse(text);
+    ASSERT_TRUE(jid.has_value()) << text;
+    EXPECT_EQ(Jid::Parse(jid->ToString()), jid) << text;
+  }
+}
+
 }  // namespace
 }  // namespace medidesk::gateway::wa
