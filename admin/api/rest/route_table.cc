@@ -244,7 +244,7 @@ class Table {
     Post("/v1/assistant:previewContext", MD_ASSISTANT "PreviewContext", Scope::kPreview)
         .Body("*")
         .Audit("conversation_id");
-    Post("/v1/assistant:tryQuestion", MD_ASSISTANT "TryQuestion", Scope::kPreview).Desk(DeskRole::kViewer).Body("*");
+    Post("/v1/assistant:tryQuestion", MD_ASSISTANT "TryQuestion", Scope::kAdmin).Desk(DeskRole::kViewer).Body("*");
   }
 
   void Desk() {
