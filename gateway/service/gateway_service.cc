@@ -216,6 +216,11 @@ asio::awaitable<absl::StatusOr<v1::UnlinkNumberResponse>> GatewayService::Unlink
   co_return response;
 }
 
+asio::awaitable<absl::StatusOr<v1::SendMessageResponse>> GatewayService::SendMessage(
+    const rpc::Call& call, const v1::SendMessageRequest& request) {
+  co_return co_await send_.Run(call, request);
+}
+
 // ---- Overrides ----------------------------------------------------------------------------------
 
 #define MD_OVERRIDE(Name)                                                                                          \
@@ -229,6 +234,7 @@ MD_OVERRIDE(ConfirmPasskeyCode)
 MD_OVERRIDE(UnlinkNumber)
 MD_OVERRIDE(ListNumbers)
 MD_OVERRIDE(GetNumber)
+MD_OVERRIDE(SendMessage)
 #undef MD_OVERRIDE
 
 grpc::ServerWriteReactor<v1::LinkNumberResponse>* GatewayService::LinkNumber(grpc::CallbackServerContext* context,

@@ -8,6 +8,7 @@
 #include "base/rpc/client.h"
 #include "base/rpc/serve.h"
 #include "gateway/service/number_fleet.h"
+#include "gateway/service/send_message.h"
 #include "medidesk/gateway/v1/gateway.grpc.pb.h"
 
 namespace medidesk::gateway {
@@ -19,7 +20,11 @@ class GatewayService final : public v1::GatewayService::CallbackService {
   // `fleet` may be null: nothing can be linked here, for the reason that `no_fleet` gives.
   GatewayService(rpc::Dispatcher& dispatcher, const rpc::Channel& store, std::shared_ptr<NumberFleet> fleet,
                  absl::Status no_fleet)
-      : dispatcher_(dispatcher), store_(store), fleet_(std::move(fleet)), no_fleet_(std::move(no_fleet)) {}
+      : dispatcher_(dispatcher),
+        store_(store),
+        send_(store),
+        fleet_(std::move(fleet)),
+        no_fleet_(std::move(no_fleet)) {}
 
 #define MD_HANDLER(Name)                                                                                             \
   asio::awaitable<absl::StatusOr<v1::Name##Response>> Name(const rpc::Call& call, const v1::Name##Request& request); \
@@ -30,6 +35,7 @@ class GatewayService final : public v1::GatewayService::CallbackService {
   MD_HANDLER(UnlinkNumber)
   MD_HANDLER(ListNumbers)
   MD_HANDLER(GetNumber)
+  MD_HANDLER(SendMessage)
 #undef MD_HANDLER
 
   asio::awaitable<absl::Status> LinkNumber(const rpc::Call& call, const v1::LinkNumberRequest& request,
@@ -49,6 +55,7 @@ class GatewayService final : public v1::GatewayService::CallbackService {
 
   rpc::Dispatcher& dispatcher_;
   const rpc::Client<store::v1::DeviceService> store_;
+  const gateway::SendMessage send_;
   const std::shared_ptr<NumberFleet> fleet_;
   const absl::Status no_fleet_;
 };

@@ -4,9 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import grpc from '@grpc/grpc-js';
+import loader from '@grpc/proto-loader';
 import pg from 'pg';
 import { startMedidesk } from '../../support/medidesk.mjs';
-import { start } from '../../support/processes.mjs';
+import { root, start } from '../../support/processes.mjs';
 import { BaileysClient } from './baileys_client.mjs';
 import { Simulator, until } from './simulator.mjs';
 
@@ -75,6 +77,17 @@ export async function startClinic({ env = {}, args = [] } = {}) {
       const text = await answer.text();
       if (!answer.ok) throw new Error(`${method} ${target}: ${answer.status} ${text}`);
       return JSON.parse(text);
+    },
+
+    // GatewayService.SendMessage; rejects with grpc-js's error.
+    sendMessage(request) {
+      const definition = loader.loadSync('medidesk/gateway/v1/gateway.proto', { includeDirs: [path.join(root, 'protos')], keepCase: true, enums: String });
+      const { GatewayService } = grpc.loadPackageDefinition(definition).medidesk.gateway.v1;
+      const client = new GatewayService(`127.0.0.1:${medidesk.ports.gateway}`, grpc.credentials.createInsecure());
+      return new Promise((resolve, reject) => client.SendMessage(request, (error, answer) => {
+        client.close();
+        error ? reject(error) : resolve(answer);
+      }));
     },
 
     // What went wrong on the protocol, by the simulator's own account.

@@ -134,4 +134,23 @@ describe('a patient', () => {
     assert.equal(rows.length, 200);
     rows.forEach((row, i) => assert.equal(row.from_me, i % 2 === 1));
   });
+
+  test('gets what another service of the hospital sends, once, and only after having written', async () => {
+    const isha = await clinic.patient('Isha');
+    const message = { idempotency_key: 'lab-1', phone: `+${isha.phone}`, text: 'Your report is ready.' };
+    await assert.rejects(clinic.sendMessage(message), /nobody is written to first/);
+    await isha.send(clinic.byLid, { text: 'What are your visiting hours?' });
+    await nextAnswer(isha, 0);
+    const first = await clinic.sendMessage(message);
+    assert.equal(await nextAnswer(isha, 1), 'Your report is ready.');
+    const again = await clinic.sendMessage(message);
+    assert.equal(again.reply_id, first.reply_id);
+    assert.equal(again.duplicate, true);
+    await assert.rejects(clinic.sendMessage({ ...message, text: 'Something else' }), /used for another message/);
+    const [{ status }] = await clinic.sql('select status from contacts where phone = $1', [`+${isha.phone}`]);
+    assert.equal(status, 'active');
+    await isha.send(clinic.byLid, { text: 'Which departments do you have?' });
+    await nextAnswer(isha, 2);
+    assert.equal(answers(isha).length, 3);
+  });
 });
