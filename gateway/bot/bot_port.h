@@ -56,6 +56,7 @@ struct Answer {
 struct WaitingPart {
   Reply reply;
   int part = 0;
+  bool tried = false;  // an attempt to send it was committed before
   std::string conversation_id;
   std::string recipient;                           // E.164 with +, or "lid:<digits>"
   wa::WallTime created = {};                       // by the database's clock

@@ -124,7 +124,8 @@ asio::awaitable<void> Outbox::DeliverOne(Outgoing outgoing) {
                           .part = k,
                           .part_count = static_cast<int>(parts.size()),
                           .chat = outgoing.chat,
-                          .text = parts[static_cast<std::size_t>(k)]};
+                          .text = parts[static_cast<std::size_t>(k)],
+                          .again = outgoing.tried && k == outgoing.first_part};
     const bool goes_on = co_await DeliverPart(outgoing, std::move(part));
     if (!goes_on) break;
   }
@@ -233,7 +234,7 @@ asio::awaitable<bool> Outbox::DeliverPart(const Outgoing& outgoing, wa::Outbound
           co_await End(stanza_id, PartEnd::kUnknown, "no_ack");
           co_return false;
         }
-        again = true;
+        again = part.again = true;
         break;
       case Outcome::kRefused:
         if (wait->code == kRefusedContact) {
@@ -244,7 +245,7 @@ asio::awaitable<bool> Outbox::DeliverPart(const Outgoing& outgoing, wa::Outbound
           co_await End(stanza_id, PartEnd::kFailed, fmt::format("ack.{}", wait->code));
           co_return false;
         }
-        again = true;
+        again = part.again = true;
         co_await Pause(line_.now().steady + options_.resend_pause);
         break;
     }

@@ -27,6 +27,7 @@ namespace medidesk::gateway::bot {
 struct Outgoing {
   Reply reply;
   int first_part = 0;  // those before it are done
+  bool tried = false;  // an attempt to send the first was committed before
   std::string conversation_id;
   wa::Jid chat;
   wa::WallTime created = {};

@@ -27,6 +27,7 @@ std::optional<bot::WaitingPart> WaitingPartOf(const v1::OutboxPart& part) {
   bot::WaitingPart waiting;
   waiting.reply = {.id = part.reply_id(), .text = part.text(), .origin = OriginOf(part.origin())};
   waiting.part = part.part();
+  waiting.tried = part.state() == v1::PART_STATE_SENDING;
   waiting.conversation_id = part.conversation_id();
   waiting.recipient = part.recipient();
   waiting.created = TimeOf(part.create_time());

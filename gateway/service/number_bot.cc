@@ -131,6 +131,7 @@ void NumberBot::Begin(const bot::WaitingPart& part) {
   if (!chat) return log::Error("outbox.bad_recipient", {{"reply", log::Public(part.reply.id)}});
   outbox_->Deliver({.reply = part.reply,
                     .first_part = part.part,
+                    .tried = part.tried,
                     .conversation_id = part.conversation_id,
                     .chat = *chat,
                     .created = part.created,
