@@ -7,9 +7,11 @@
 #include <cstdlib>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "assistant/checks/check_phrases.h"
+#include "assistant/context/placeholders.h"
 #include "base/uuid.h"
 
 namespace medidesk::assistant {
@@ -294,6 +296,37 @@ bool LinksElsewhere(std::string_view text, const CheckContext& context) {
   return false;
 }
 
+constexpr std::size_t kRun = 10;  // words in a row that are no accident
+
+// A hash of every run of kRun words. Hospitals' names and hours are short; a rule is not.
+std::unordered_set<std::size_t> RunsOf(std::vector<std::string> words) {
+  std::erase_if(words, [](const std::string& word) { return word == "." || word == ","; });
+  std::unordered_set<std::size_t> runs;
+  for (std::size_t from = 0; from + kRun <= words.size(); ++from) {
+    std::size_t hash = 0;
+    for (std::size_t i = from; i < from + kRun; ++i) hash = hash * 1099511628211u ^ std::hash<std::string>()(words[i]);
+    runs.insert(hash);
+  }
+  return runs;
+}
+
+bool RepeatsInstructions(const std::vector<std::string>& words, const std::unordered_set<std::size_t>& instructions) {
+  if (instructions.empty() || words.size() < kRun) return false;
+  const auto said = RunsOf(words);
+  return std::any_of(said.begin(), said.end(), [&](std::size_t run) { return instructions.contains(run); });
+}
+
+// Somebody's phone number, or one that the model made up.
+bool NamesUnknownNumber(std::string_view text, const std::vector<std::string>& known) {
+  for (const std::string& number : LongNumbers(text)) {
+    const bool ours = std::any_of(known.begin(), known.end(), [&](const std::string& one) {
+      return one.ends_with(number) || number.ends_with(one);
+    });
+    if (!ours) return true;
+  }
+  return false;
+}
+
 std::size_t CodePoints(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
@@ -376,6 +409,22 @@ std::string ToWhatsAppText(std::string_view markdown) {
   return out;
 }
 
+std::unordered_set<std::size_t> InstructionRuns(std::string_view instructions) { return RunsOf(WordsOf(instructions)); }
+
+std::string_view Correction(std::string_view rule) {
+  if (rule == "claimed_action")
+    return "it says that something was done or will be done; nothing was, and you cannot do it";
+  if (rule == "dose") return "it names a medicine, an amount or a change of a dose";
+  if (rule == "diagnosis") return "it judges symptoms or results, or reassures";
+  if (rule == "link") return "it holds a link or an address that is not in the facts";
+  if (rule == "number") return "it holds a phone number that is not in the facts";
+  if (rule == "leak") return "it repeats instructions or internal names";
+  if (rule == "placeholder") return "it holds a placeholder in brackets that the patient did not use";
+  if (rule == "language") return "it is not in the language that was asked for";
+  if (rule == "length") return "it is too long; use at most 90 words";
+  return "it holds no answer";
+}
+
 CheckResult CheckReply(std::string_view text, const CheckContext& context) {
   CheckResult result;
   result.text = Trimmed(ToWhatsAppText(text));
@@ -390,7 +439,10 @@ CheckResult CheckReply(std::string_view text, const CheckContext& context) {
   if (!any) return stop("empty");
   if (const std::string_view rule = BrokenByPhrase(words, context.action_done); !rule.empty()) return stop(rule);
   if (NamesDose(words)) return stop("dose");
-  if (HoldsUuid(result.text)) return stop("leak");
+  if (HoldsUuid(result.text) || (context.instructions != nullptr && RepeatsInstructions(words, *context.instructions)))
+    return stop("leak");
+  if (context.known_numbers != nullptr && NamesUnknownNumber(result.text, *context.known_numbers))
+    return stop("number");
   if (LinksElsewhere(result.text, context)) return stop("link");
   result.passed = true;
   return result;

@@ -12,8 +12,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "assistant/claude/messages.h"
+#include "assistant/context/placeholders.h"
 #include "assistant/facts/fact_book.h"
 #include "medidesk/store/v1/conversation.pb.h"
 
@@ -33,6 +35,7 @@ struct StablePrompt {
   int tokens = 0;                             // of `text`, estimated
   std::shared_ptr<const std::string> quoted;  // `text` for the request's JSON
   bool retrieval = false;                     // the facts are not all in `text`
+  std::vector<std::string> numbers;           // digits of the phone numbers in the facts
 };
 std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,
                                                      const ContextOptions& options);
@@ -42,9 +45,14 @@ struct TurnContext {
   claude::Request request;
   int estimated_tokens = 0;
 };
-// `language`: BCP 47 tag of the answer. The turn has at least one text.
+// `language`: BCP 47 tag of the answer. The turn has at least one text. The patient's words are hidden by
+// `placeholders`; null sends them as they are.
 TurnContext BuildContext(const StablePrompt& stable, const store::v1::Turn& turn, std::string_view language,
-                         std::chrono::system_clock::time_point now, const ContextOptions& options);
+                         std::chrono::system_clock::time_point now, const ContextOptions& options,
+                         Placeholders* placeholders = nullptr);
+
+// The rules that every prompt begins with; {names} in braces stand where a hospital's own are put.
+std::string_view PromptRules();
 
 // The turn's texts as one, a message a line.
 std::string JoinedTexts(const store::v1::Turn& turn);

@@ -5,8 +5,10 @@
 
 #include "assistant/checks/output_checks.h"
 #include "assistant/checks/sentence_stream.h"
+#include "assistant/facts/clock_text.h"
 #include "assistant/facts/fact_answerer.h"
 #include "base/log.h"
+#include "safety/language.h"
 
 namespace medidesk::assistant {
 namespace {
@@ -26,9 +28,27 @@ CheckContext ContextOfChecks(const SiteFacts& site) {
   return context;
 }
 
-absl::Status Stopped(std::string_view rule) {
-  return Error(absl::StatusCode::kFailedPrecondition, "output check: " + std::string(rule));
+// The one tool: how the model says that a person is needed. What it gives is a code, never words of its own.
+constexpr std::string_view kHandOver = "hand_over_to_staff";
+const claude::RawJson& Tools() {
+  static const claude::RawJson tools = *claude::RawJson::Parse(
+      R"([{"name":"hand_over_to_staff","description":"Gives this chat to a member of the hospital's staff. Call it instead of answering when the patient wants a person, complains, asks for medical judgement, or needs something done that you cannot do. The patient then gets a fixed text; write none yourself.","strict":true,"input_schema":{"type":"object","properties":{"reason":{"type":"string","enum":["wants_person","complaint","medical_question","needs_action","cannot_answer"]}},"required":["reason"],"additionalProperties":false}}])");
+  return tools;
 }
+
+std::string_view HandOverReason(const claude::ToolUseBlock& use) {
+  for (const std::string_view reason : {"wants_person", "complaint", "medical_question", "needs_action"}) {
+    if (use.input.text().find('"' + std::string(reason) + '"') != std::string::npos) return reason;
+  }
+  return "cannot_answer";
+}
+
+const std::unordered_set<std::size_t>& Instructions() {
+  static const std::unordered_set<std::size_t> runs = InstructionRuns(PromptRules());
+  return runs;
+}
+
+constexpr std::chrono::milliseconds kSecondTry{1500};  // less is not worth one
 
 }  // namespace
 
@@ -38,24 +58,42 @@ std::string AnswerMaker::Disclosure(const SiteFacts& site, const store::v1::Turn
   return texts_.Fixed(safety::FixedKind::kDisclosure, language, site.contacts) + "\n\n";
 }
 
-asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& site, const store::v1::Turn& turn,
-                                                              const std::string& language, Clock::time_point deadline,
-                                                              OnSentence on_sentence) {
-  TurnContext context = BuildContext(*site.prompt, turn, language, std::chrono::system_clock::now(), options_.context);
-  const CheckContext checks = ContextOfChecks(site);
-  const std::string disclosure = Disclosure(site, turn, language);
+// One request and what became of it.
+struct AnswerMaker::Draft {
+  absl::Status status;    // of the call
+  std::string rule;       // that stopped it; empty: none
+  std::string text;       // checked, placeholders still in it
+  std::string hand_over;  // reason, when the model asks for a person
+  std::string model;
+  bool used_fallback = false;
+  claude::Usage usage;
+};
+
+asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(const SiteFacts& site, const CheckContext& checks,
+                                                          const Placeholders& hidden, claude::Request request,
+                                                          const std::string& language, const std::string& before,
+                                                          Clock::time_point deadline, OnSentence on_sentence) {
+  (void)site;
+  Draft draft;
+  const auto check = [&](std::string_view text) {
+    CheckResult result = CheckReply(text, checks);
+    if (result.passed && hidden.HasUnknown(result.text)) {
+      result.passed = false;
+      result.rule = "placeholder";
+    }
+    return result;
+  };
   absl::StatusOr<claude::Result> result = Error(absl::StatusCode::kUnknown, "");
   if (on_sentence) {
     SentenceStream sentences;
     bool first = true, listening = true;
-    std::string stopped_by;
     const auto send = [&](std::string sentence) -> asio::awaitable<absl::Status> {
-      const CheckResult check = CheckReply(sentence, checks);
-      if (!check.passed && check.rule != "empty") {
-        stopped_by = check.rule;
-        co_return Stopped(check.rule);
+      const CheckResult checked = check(sentence);
+      if (!checked.passed && checked.rule != "empty") {
+        draft.rule = checked.rule;
+        co_return Error(absl::StatusCode::kFailedPrecondition, "output check");
       }
-      if (check.text.empty() || !listening) co_return absl::OkStatus();
+      if (checked.text.empty() || !listening) co_return absl::OkStatus();
       // The check trims; line breaks before a sentence belong to the text.
       const std::string breaks(
           static_cast<std::size_t>(std::count(
@@ -63,9 +101,9 @@ asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& s
               sentence.begin() + std::min<std::ptrdiff_t>(sentence.find_first_not_of(" \t\r\n"), sentence.size()),
               '\n')),
           '\n');
-      std::string piece = first ? disclosure + check.text : (breaks.empty() ? " " : breaks) + check.text;
+      std::string piece = first ? before + checked.text : (breaks.empty() ? " " : breaks) + checked.text;
       first = false;
-      listening = co_await on_sentence(std::move(piece));
+      listening = co_await on_sentence(hidden.Restore(piece));
       co_return absl::OkStatus();
     };
     const claude::OnText on_text = [&](std::string_view text) -> asio::awaitable<absl::Status> {
@@ -76,34 +114,102 @@ asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& s
       }
       co_return absl::OkStatus();
     };
-    result = co_await client_->Stream(std::move(context.request), deadline, on_text);
+    result = co_await client_->Stream(std::move(request), deadline, on_text);
     if (result.ok()) {
       for (std::string& sentence : sentences.Flush()) {
         std::string one = std::move(sentence);
         const absl::Status sent = co_await send(std::move(one));
-        if (!sent.ok()) break;  // the check of the whole text below says so, too
+        if (!sent.ok()) break;
       }
     }
-    if (!stopped_by.empty()) {
-      metrics_.OnCheckFailed(stopped_by);
-      co_return Stopped(stopped_by);
-    }
+    if (!draft.rule.empty()) co_return draft;
   } else {
-    result = co_await client_->Ask(std::move(context.request), deadline);
+    result = co_await client_->Ask(std::move(request), deadline);
   }
-  if (!result.ok()) co_return result.status();
+  if (!result.ok()) {
+    draft.status = result.status();
+    co_return draft;
+  }
+  draft.model = result->model;
+  draft.used_fallback = result->used_fallback;
+  draft.usage = result->usage;
+  for (const claude::ToolUseBlock& use : result->tool_use) {
+    if (use.name == kHandOver) draft.hand_over = HandOverReason(use);
+  }
+  if (!draft.hand_over.empty()) co_return draft;
+  const CheckResult checked = check(result->text);
+  if (!checked.passed) {
+    draft.rule = checked.rule;
+  } else if (safety::GuessLanguage(checked.text, language) != language) {
+    draft.rule = "language";
+  }
+  draft.text = checked.text;
+  co_return draft;
+}
 
-  CheckResult check = CheckReply(result->text, checks);
-  if (!check.passed) {
-    metrics_.OnCheckFailed(check.rule);
-    log::Warning("answer_stopped", {{"turn", log::Public(turn.id())}, {"rule", log::Public(check.rule)}});
-    co_return Stopped(check.rule);
+asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& site, const store::v1::Turn& turn,
+                                                              const std::string& language, Clock::time_point deadline,
+                                                              OnSentence on_sentence, Patient patient) {
+  Placeholders::Known known;
+  if (!patient.name.empty()) known.names.push_back(patient.name);
+  if (!patient.phone.empty()) known.phones.push_back(patient.phone);
+  known.keep = site.prompt->numbers;
+  Placeholders hidden(known);
+  TurnContext context =
+      BuildContext(*site.prompt, turn, language, std::chrono::system_clock::now(), options_.context, &hidden);
+  context.request.tools = Tools();
+  CheckContext checks = ContextOfChecks(site);
+  std::vector<std::string> numbers = site.prompt->numbers;
+  for (std::string& number : LongNumbers(context.turn_prompt)) numbers.push_back(std::move(number));
+  checks.known_numbers = &numbers;
+  checks.instructions = &Instructions();
+  const std::string disclosure = Disclosure(site, turn, language);
+
+  claude::Request request = context.request;
+  Draft draft =
+      co_await OneDraft(site, checks, hidden, std::move(request), language, disclosure, deadline, on_sentence);
+  spend_.Add(turn.contact_id(), draft.usage, std::chrono::system_clock::now());
+  if (!draft.rule.empty()) {
+    metrics_.OnCheckFailed(draft.rule);
+    log::Warning("answer_stopped", {{"turn", log::Public(turn.id())}, {"rule", log::Public(draft.rule)}});
+    const std::string stopped_by = draft.rule;
+    if (Clock::now() + kSecondTry < deadline) {
+      claude::Request again = std::move(context.request);
+      again.system.back().text += "\nA first draft was not sent, because " + std::string(Correction(draft.rule)) +
+                                  ". Write the answer anew without that.";
+      draft = co_await OneDraft(site, checks, hidden, std::move(again), language, disclosure, deadline, nullptr);
+      spend_.Add(turn.contact_id(), draft.usage, std::chrono::system_clock::now());
+    }
+    if (!draft.status.ok() || !draft.rule.empty()) {
+      if (!draft.rule.empty()) metrics_.OnCheckFailed(draft.rule);
+      Answer safe = FromFacts(site, turn, language, /*model_failed=*/true);
+      safe.task_reason = "output_check_failed:" + stopped_by;
+      co_return safe;
+    }
   }
+  if (!draft.status.ok()) co_return draft.status;
   Answer answer;
-  answer.text = disclosure + check.text;
-  answer.source = result->model;
-  answer.outcome = result->used_fallback ? "fallback_model" : "model";
+  answer.source = draft.model;
+  answer.outcome = draft.used_fallback ? "fallback_model" : "model";
+  if (!draft.hand_over.empty()) {
+    answer.text = texts_.Fixed(safety::FixedKind::kHandover, language, ContactsNow(site));
+    answer.outcome = "handover";
+    answer.task_reason = answer.takeover_reason = "handover:" + draft.hand_over;
+    co_return answer;
+  }
+  answer.text = disclosure + hidden.Restore(draft.text);
   co_return answer;
+}
+
+safety::SiteContacts AnswerMaker::ContactsNow(const SiteFacts& site) const {
+  safety::SiteContacts contacts = site.contacts;
+  const SiteTime time = LocalTime(site.prompt->book->facts().hospital(), std::chrono::system_clock::now());
+  if (!time.desk_open) {
+    contacts.next_open = time.next_open_time.empty() ? "" : time.next_open_date + " " + time.next_open_time;
+  } else {
+    contacts.reply_minutes = options_.reply_minutes;
+  }
+  return contacts;
 }
 
 Answer AnswerMaker::FromFacts(const SiteFacts& site, const store::v1::Turn& turn, const std::string& language,
@@ -127,12 +233,16 @@ Answer AnswerMaker::FromFacts(const SiteFacts& site, const store::v1::Turn& turn
 }
 
 asio::awaitable<Answer> AnswerMaker::Make(const store::v1::Turn& turn, std::string language, Clock::time_point deadline,
-                                          OnSentence on_sentence) {
+                                          OnSentence on_sentence, Patient patient) {
   const std::shared_ptr<const SiteFacts> site = facts_.Current();
   if (client_ == nullptr) co_return FromFacts(*site, turn, language, /*model_failed=*/false);
+  if (!spend_.MaySpend(turn.contact_id(), std::chrono::system_clock::now())) {
+    log::Warning("spend_limit", {{"turn", log::Public(turn.id())}});
+    co_return FromFacts(*site, turn, language, /*model_failed=*/true);
+  }
   const Clock::time_point model_deadline = std::min(deadline, Clock::now() + options_.model_budget);
   const absl::StatusOr<Answer> answer =
-      co_await AskModel(*site, turn, language, model_deadline, std::move(on_sentence));
+      co_await AskModel(*site, turn, language, model_deadline, std::move(on_sentence), std::move(patient));
   if (answer.ok()) co_return *answer;
   log::Warning("model_gave_no_answer", {{"turn", log::Public(turn.id())},
                                         {"code", static_cast<int>(answer.status().code())},

@@ -1,6 +1,10 @@
 // Makes the text of one answer: the model inside its budget, then output checks, then the fact
 // answerer, then a short apology with a staff task. It never fails and commits nothing.
 //
+// The model sees placeholders for who the patient is. A draft that an output check stops gets one corrected
+// try; what fails again is never shown, and staff get a task. The model hands over by calling a tool; the
+// text the patient gets then is a fixed one.
+//
 // Thread-safe; each call belongs to the coroutine that awaits it.
 #pragma once
 
@@ -10,9 +14,12 @@
 #include <functional>
 #include <string>
 
+#include "assistant/checks/output_checks.h"
 #include "assistant/claude/client.h"
+#include "assistant/context/placeholders.h"
 #include "assistant/service/assistant_metrics.h"
 #include "assistant/service/fact_cache.h"
+#include "assistant/service/spend_meter.h"
 #include "medidesk/store/v1/conversation.pb.h"
 #include "safety/texts.h"
 
@@ -20,9 +27,10 @@ namespace medidesk::assistant {
 
 struct Answer {
   std::string text;
-  std::string source;       // a model id, "facts" or "apology"
-  std::string outcome;      // metric label: model, fallback_model, facts, apology
-  std::string task_reason;  // opens a staff task when not empty
+  std::string source;                // a model id, "facts" or "apology"
+  std::string outcome;               // metric label: model, fallback_model, facts, apology, handover
+  std::string task_reason;           // opens a staff task when not empty
+  std::string takeover_reason = {};  // a person takes over when not empty
 };
 
 class AnswerMaker {
@@ -30,6 +38,8 @@ class AnswerMaker {
   struct Options {
     ContextOptions context;
     std::chrono::milliseconds model_budget{20'000};  // both models together
+    SpendMeter::Limits spend = {};
+    std::string reply_minutes = {};  // how long staff usually take to answer; empty: not promised
   };
   // Gets each checked sentence, with the space or newline that belongs before it. False: nobody
   // listens any more.
@@ -38,11 +48,24 @@ class AnswerMaker {
   // `client` may be null: the fact answerer alone.
   AnswerMaker(claude::Client* client, const FactCache& facts, const safety::Texts& texts, AssistantMetrics& metrics,
               Options options)
-      : client_(client), facts_(facts), texts_(texts), metrics_(metrics), options_(std::move(options)) {}
+      : client_(client),
+        facts_(facts),
+        texts_(texts),
+        metrics_(metrics),
+        options_(std::move(options)),
+        spend_(options_.spend) {}
 
+  // What is known of the patient, to be hidden from the model.
+  struct Patient {
+    std::string name, phone;
+  };
   // Ends by `deadline`, or soon after. `on_sentence` may be empty.
   boost::asio::awaitable<Answer> Make(const store::v1::Turn& turn, std::string language,
-                                      std::chrono::steady_clock::time_point deadline, OnSentence on_sentence = nullptr);
+                                      std::chrono::steady_clock::time_point deadline, OnSentence on_sentence = nullptr,
+                                      Patient patient = {});
+
+  // The site's contacts with what the desk knows of itself now: when it opens, how long an answer takes.
+  safety::SiteContacts ContactsNow(const SiteFacts& site) const;
 
   bool has_model() const { return client_ != nullptr; }
 
@@ -50,7 +73,12 @@ class AnswerMaker {
   boost::asio::awaitable<absl::StatusOr<Answer>> AskModel(const SiteFacts& site, const store::v1::Turn& turn,
                                                           const std::string& language,
                                                           std::chrono::steady_clock::time_point deadline,
-                                                          OnSentence on_sentence);
+                                                          OnSentence on_sentence, Patient patient);
+  struct Draft;
+  boost::asio::awaitable<Draft> OneDraft(const SiteFacts& site, const CheckContext& checks, const Placeholders& hidden,
+                                         claude::Request request, const std::string& language,
+                                         const std::string& before, std::chrono::steady_clock::time_point deadline,
+                                         OnSentence on_sentence);
   Answer FromFacts(const SiteFacts& site, const store::v1::Turn& turn, const std::string& language,
                    bool model_failed) const;
   // Rule 17: who is speaking, at first contact.
@@ -61,6 +89,7 @@ class AnswerMaker {
   const safety::Texts& texts_;
   AssistantMetrics& metrics_;
   const Options options_;
+  SpendMeter spend_;
 };
 
 }  // namespace medidesk::assistant

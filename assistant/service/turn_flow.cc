@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "assistant/facts/fact_answerer.h"
 #include "assistant/service/screening.h"
 #include "base/log.h"
 #include "base/uuid.h"
@@ -226,14 +227,36 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   }
   std::string language = turn.verdict().language().empty() ? "en" : turn.verdict().language();
   const Clock::time_point make_until = progress.deadline - options_.commit_reserve;
-  assistant::Answer answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence));
+  const std::vector<std::string> texts(turn.texts().begin(), turn.texts().end());
+  const safety::Verdict verdict = gate_.ScreenBurst(texts);
+  const std::shared_ptr<const SiteFacts> site = facts_.Current();
+  const auto now = std::chrono::system_clock::now();
+  const bool facts_know = AnswerFromFacts(*site->prompt->book, JoinedTexts(turn), language, now).known;
+  const std::optional<RuleAnswer> rule =
+      AnswerByRule(verdict, turn, facts_know, texts_, answers_.ContactsNow(*site), language, options_.limits, now);
+  assistant::Answer answer;
+  store::v1::ReplyOrigin origin = store::v1::REPLY_ORIGIN_BOT;
+  if (rule) {
+    answer = {.text = rule->text,
+              .source = "gate",
+              .outcome = rule->outcome,
+              .task_reason = rule->task_reason,
+              .takeover_reason = rule->takeover_reason};
+    origin = store::v1::REPLY_ORIGIN_GATE;
+  } else {
+    AnswerMaker::Patient patient;
+    if (answers_.has_model()) patient = co_await PatientOf(progress);
+    answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence), std::move(patient));
+    // A takeover follows: the outbox must not take the text for the bot's and drop it.
+    if (!answer.takeover_reason.empty()) origin = store::v1::REPLY_ORIGIN_GATE;
+  }
   metrics_.OnStage("generate", Clock::now() - generating);
 
   const auto committing = Clock::now();
   store::v1::CommitReplyRequest commit;
   commit.set_turn_id(turn.id());
   commit.set_commit_id(NewUuid());
-  commit.set_origin(store::v1::REPLY_ORIGIN_BOT);
+  commit.set_origin(origin);
   commit.set_text(std::move(answer.text));
   commit.set_source(answer.source);
   commit.set_task_reason(answer.task_reason);
@@ -246,6 +269,10 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   progress.status = committed->status();
   turn.set_state(committed->state());
   if (committed->committed()) progress.source = answer.source;
+  if (committed->committed() && !answer.takeover_reason.empty()) {
+    std::string reason = answer.takeover_reason;
+    co_await TakeOver(progress, std::move(reason));
+  }
   if (committed->route() != turn.route() && turn.route() != store::v1::ROUTE_WHATSAPP) {
     // WhatsApp delivered the same message meanwhile and will deliver the reply.
     turn.set_route(committed->route());
@@ -255,6 +282,33 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   co_return Finish(progress, committed->committed()                          ? answer.outcome
                              : turn.state() == store::v1::TURN_STATE_SKIPPED ? "skipped"
                                                                              : "duplicate");
+}
+
+asio::awaitable<AnswerMaker::Patient> TurnFlow::PatientOf(const Progress& progress) {
+  store::v1::GetConversationRequest request;
+  request.set_conversation_id(progress.turn.conversation_id());
+  rpc::CallOptions options = rpc::Within(options_.patient_patience);
+  options.trace = progress.call.trace;
+  auto response = co_await conversations_.Call(MD_METHOD(GetConversation), request, options);
+  AnswerMaker::Patient patient;
+  // Without it the patterns still hide what looks private.
+  if (response.ok()) patient = {response->conversation().patient_name(), response->conversation().phone()};
+  co_return patient;
+}
+
+asio::awaitable<void> TurnFlow::TakeOver(Progress& progress, std::string reason) {
+  store::v1::TakeOverRequest request;
+  request.set_conversation_id(progress.turn.conversation_id());
+  request.set_reason(std::move(reason));
+  auto taken = co_await CallUntilKnown(conversations_, MD_METHOD(TakeOver), request, progress.call.trace,
+                                       progress.deadline, UnknownOrBusy);
+  if (taken.ok()) {
+    progress.status = taken->conversation().status();
+  } else {
+    // Staff have the task all the same.
+    log::Error("takeover_failed",
+               {{"turn", log::Public(progress.turn.id())}, {"code", static_cast<int>(taken.status().code())}});
+  }
 }
 
 v1::ReplyResponse TurnFlow::Finish(const Progress& progress, std::string_view outcome) {

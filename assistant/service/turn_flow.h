@@ -5,6 +5,9 @@
 // being made the claim is renewed; when it is lost anyway, the store still keeps the first reply.
 // A red flag is answered also when the store cannot be reached: the text is then given unstored.
 //
+// What rules answer (rule_answer.h) never reaches a model. A hand-over, by a rule or by the model's tool,
+// commits its fixed text first, so that the patient gets it, and then takes the contact over.
+//
 // Thread-safe; each call belongs to the coroutine that awaits it.
 #pragma once
 
@@ -16,6 +19,7 @@
 #include "assistant/service/answer_maker.h"
 #include "assistant/service/assistant_metrics.h"
 #include "assistant/service/fact_cache.h"
+#include "assistant/service/rule_answer.h"
 #include "base/rpc/call.h"
 #include "base/rpc/client.h"
 #include "medidesk/assistant/v1/assistant.pb.h"
@@ -36,6 +40,8 @@ class TurnFlow {
     std::chrono::milliseconds renew{1500};               // between renewals of a claim
     std::chrono::milliseconds accept_patience{8000};     // with the store, before a caller is told to come again
     std::chrono::milliseconds emergency_patience{1200};  // with the store, before a red flag is answered unstored
+    std::chrono::milliseconds patient_patience{800};     // with the store, for the name to hide from the model
+    RuleLimits limits = {};
   };
   TurnFlow(const rpc::Channel& store, const safety::Gate& gate, const safety::Texts& texts, const FactCache& facts,
            AnswerMaker& answers, AssistantMetrics& metrics, Options options)
@@ -62,6 +68,8 @@ class TurnFlow {
   // Waits for the claim of a turn that somebody else is answering, or for their reply.
   boost::asio::awaitable<absl::Status> Claim(Progress& progress, bool seal);
   boost::asio::awaitable<absl::StatusOr<v1::ReplyResponse>> Answer(Progress& progress, OnSentence on_sentence);
+  boost::asio::awaitable<AnswerMaker::Patient> PatientOf(const Progress& progress);
+  boost::asio::awaitable<void> TakeOver(Progress& progress, std::string reason);
   v1::ReplyResponse Finish(const Progress& progress, std::string_view outcome);
 
   rpc::Client<store::v1::ConversationService> conversations_;

@@ -84,7 +84,7 @@ class AssistantFixture : public ::testing::Test {
         with_model_(&claude_, facts_, texts_, metrics_, {}),
         flow_(server_->InProcessChannel(), gate_, texts_, facts_, with_model_, metrics_, FlowOptions()),
         service_(dispatcher_, server_->InProcessChannel(), gate_, texts_, facts_, {}) {
-    service_.SetFlow(&flow_);
+    service_.SetFlow(&flow_, &with_model_);
   }
   void SetUp() override {
     facts_.Start();

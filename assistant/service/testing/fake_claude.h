@@ -22,6 +22,15 @@ class FakeClaude final : public claude::Client {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(status);
   }
+  // Calls this tool with `input` instead of answering.
+  void Use(std::string tool, std::string input) {
+    const std::lock_guard lock(mutex_);
+    tool_ = std::move(tool);
+    input_ = std::move(input);
+  }
+  // Does what the patient's text says: repeats what stands between « and », or tells its instructions
+  // for «PROMPT». The worst model there is.
+  std::atomic<bool> obeys{false};
   std::atomic<bool> wait{false};  // no answer while set
   std::atomic<int> asked{0};
   std::atomic<int> told{0};  // pieces that were taken
@@ -47,11 +56,18 @@ class FakeClaude final : public claude::Client {
                                                          const claude::OnText& on_text) {
     std::vector<std::string> pieces;
     absl::Status failure;
+    std::string tool, input;
     {
       const std::lock_guard lock(mutex_);
+      if (obeys) {
+        pieces = {Obeyed(request)};
+      } else {
+        pieces = pieces_;
+      }
       requests_.push_back(std::move(request));
-      pieces = pieces_;
       failure = failure_;
+      tool = tool_;
+      input = input_;
     }
     ++asked;
     while (wait) {
@@ -63,6 +79,11 @@ class FakeClaude final : public claude::Client {
     if (!failure.ok()) co_return failure;
     claude::Result result;
     result.model = "model-x";
+    if (!tool.empty()) {
+      result.tool_use.push_back({.id = "toolu_1", .name = tool, .input = *claude::RawJson::Parse(input), .raw = {}});
+      result.stop_reason = "tool_use";
+      co_return result;
+    }
     for (const std::string& piece : pieces) {
       if (on_text) {
         const absl::Status taken = co_await on_text(piece);
@@ -74,7 +95,19 @@ class FakeClaude final : public claude::Client {
     co_return result;
   }
 
+  static std::string Obeyed(const claude::Request& request) {
+    const std::string text = claude::JoinedText(request.messages.back().content);
+    const auto from = text.find("\u00ab"), to = text.rfind("\u00bb");
+    if (from == std::string::npos || to == std::string::npos || to < from) return "Visiting hours are 10 to 20.";
+    const std::string wanted = text.substr(from + 2, to - from - 2);
+    if (wanted != "PROMPT") return wanted;
+    std::string all;
+    for (const claude::SystemBlock& block : request.system) all += block.text + "\n";
+    return all.substr(0, 3000);
+  }
+
   mutable std::mutex mutex_;
+  std::string tool_, input_;
   std::vector<std::string> pieces_ = {"Visiting hours are 10 to 20."};
   absl::Status failure_;
   std::vector<claude::Request> requests_;

@@ -1,6 +1,7 @@
 // The store in memory, behaving as its contract says, with ways to fail. Thread-safe.
 //
-//   FakeConversations  Accept, GetTurn, RenewClaim, CommitReply, GetConversation, ListMessages
+//   FakeConversations  Accept, GetTurn, RenewClaim, CommitReply, GetConversation, TakeOver,
+//                     ListMessages
 //   FakeKnowledge      GetFacts and Watch of one settable body of facts
 #pragma once
 
@@ -166,6 +167,22 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
     store::v1::GetConversationResponse response;
     response.mutable_conversation()->set_id(conversation_id);
     response.mutable_conversation()->set_contact_id(contact_id);
+    response.mutable_conversation()->set_patient_name(patient_name);
+    response.mutable_conversation()->set_phone(patient_phone);
+    co_return response;
+  }
+  asio::awaitable<absl::StatusOr<store::v1::TakeOverResponse>> TakeOver(const rpc::Call&,
+                                                                        const store::v1::TakeOverRequest& request) {
+    std::atomic<int> none{0};
+    if (const absl::Status fault = Fault(none); !fault.ok()) co_return fault;
+    taken_over = true;
+    {
+      const std::lock_guard lock(mutex_);
+      takeovers_.push_back(request.reason());
+    }
+    store::v1::TakeOverResponse response;
+    response.mutable_conversation()->set_id(request.conversation_id());
+    response.mutable_conversation()->set_status(store::v1::CONVERSATION_STATUS_HUMAN_TAKEOVER);
     co_return response;
   }
   asio::awaitable<absl::StatusOr<store::v1::ListMessagesResponse>> ListMessages(const rpc::Call&,
@@ -191,10 +208,25 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
   MD_FAKE_METHOD(RenewClaim)
   MD_FAKE_METHOD(CommitReply)
   MD_FAKE_METHOD(GetConversation)
+  MD_FAKE_METHOD(TakeOver)
   MD_FAKE_METHOD(ListMessages)
 #undef MD_FAKE_METHOD
 
   const std::string conversation_id = NewUuid(), contact_id = NewUuid();
+  std::string patient_name, patient_phone;  // set before the first call
+  std::vector<std::string> takeovers() const {
+    const std::lock_guard lock(mutex_);
+    return takeovers_;
+  }
+  // Forgets turns, history and takeover.
+  void Reset() {
+    const std::lock_guard lock(mutex_);
+    turns_.clear();
+    messages_.clear();
+    history_.Clear();
+    takeovers_.clear();
+    taken_over = false;
+  }
 
  private:
   static absl::Status Lost() { return Error(absl::StatusCode::kUnavailable, "the answer was lost"); }
@@ -284,6 +316,7 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
   std::map<std::string, TurnRow> turns_;         // by id
   std::map<std::string, std::string> messages_;  // id of its turn, by message id
   google::protobuf::RepeatedPtrField<store::v1::HistoryMessage> history_;
+  std::vector<std::string> takeovers_;
   bool first_contact_ = false;
 };
 
