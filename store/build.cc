@@ -70,6 +70,7 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
       audit_service_(dispatcher_, pool_, {}),
       desk_service_(dispatcher_, pool_),
       report_service_(dispatcher_, pool_),
+      experiment_service_(dispatcher_, pool_),
       devices_(pool_, {}),
       device_batch_(pool_),
       device_service_(dispatcher_, devices_, device_batch_, {}),
@@ -92,7 +93,7 @@ Store::~Store() = default;
 std::vector<grpc::Service*> Store::services() {
   return {&access_service_,  &conversation_service_, &knowledge_service_, &device_service_,
           &patient_service_, &task_service_,         &audit_service_,     &report_service_,
-          &desk_service_};
+          &desk_service_,    &experiment_service_};
 }
 
 }  // namespace medidesk::store

@@ -25,6 +25,7 @@
 #include "store/service/audit_service.h"
 #include "store/service/conversation_service.h"
 #include "store/service/desk_service.h"
+#include "store/service/experiment_service.h"
 #include "store/service/device_service.h"
 #include "store/service/knowledge_service.h"
 #include "store/service/patient_service.h"
@@ -79,6 +80,7 @@ class Store {
   AuditService audit_service_;
   DeskService desk_service_;
   ReportService report_service_;
+  ExperimentService experiment_service_;
   DeviceRepository devices_;
   DeviceBatch device_batch_;
   DeviceService device_service_;
