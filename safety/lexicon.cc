@@ -325,7 +325,7 @@ void Lexicon::Mend(Words& words) const {
       }
     }
     if (!known && tokens[i].letters >= kLeastSplit && tokens[i].letters <= kMostSplit &&
-        Split(words, tokens[i], mended)) {
+        (Split(words, tokens[i], mended) || SplitHead(words, tokens[i], mended))) {
       changed = true;
       continue;
     }
@@ -380,6 +380,27 @@ bool Lexicon::Split(const Words& words, const Token& word, std::vector<Token>& p
   }
   std::reverse(pieces.begin() + static_cast<std::ptrdiff_t>(begin), pieces.end());
   return true;
+}
+
+// "Eisentabletten" are tablets, whatever stands before: the last part says what a compound is.
+bool Lexicon::SplitHead(const Words& words, const Token& word, std::vector<Token>& pieces) const {
+  constexpr std::size_t kLeastHead = 7, kLeastBefore = 3;  // bytes
+  const std::string_view text = words.Text(word);
+  if (ScriptOf(text) != Script::kLatin) return false;
+  for (std::size_t from = kLeastBefore; from + kLeastHead <= text.size(); ++from) {
+    if (!beginnings_.contains(Beginning(text.substr(from))) || !words_.contains(text.substr(from))) continue;
+    Token before = word, head = word;
+    before.size = static_cast<std::uint16_t>(from);
+    before.letters = static_cast<std::uint16_t>(from);
+    head.offset = word.offset + static_cast<std::uint32_t>(from);
+    head.size = static_cast<std::uint16_t>(text.size() - from);
+    head.letters = static_cast<std::uint16_t>(std::min<std::size_t>(word.letters, head.size));
+    head.before = Break::kNone;
+    pieces.push_back(before);
+    pieces.push_back(head);
+    return true;
+  }
+  return false;
 }
 
 Lexicon::Findings Lexicon::Find(const Words& words) const {

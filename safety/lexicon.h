@@ -87,6 +87,7 @@ class Lexicon {
   bool Knows(std::string_view word, std::size_t reach_over = 0) const;
   // Appends the known words that `word` is made of; false, and nothing, when it is not.
   bool Split(const Words& words, const Token& word, std::vector<Token>& pieces) const;
+  bool SplitHead(const Words& words, const Token& word, std::vector<Token>& pieces) const;
   void Add(const std::vector<TermWord>& words, ConceptId concept_id, LanguageId language);
   // Appends what `word` may stand for to `found`.
   void Match(std::string_view word, std::size_t letters, std::vector<PatternId>& found) const;

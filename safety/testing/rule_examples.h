@@ -10,6 +10,9 @@ struct RuleExample {
 };
 
 inline constexpr RuleExample kRuleExamples[] = {
+    {"emergency", "I dont want to see another day"},
+    {"emergency", "kal subah uthna hi nahi chahti"},
+    {"emergency", "a tram has collided with her"},
     {"emergency", "beats us and the kids, hiding outside now"},
     {"emergency", "slashing people, cutlass"},
     {"emergency", "armed robbers are here"},
