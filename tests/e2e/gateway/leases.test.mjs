@@ -17,8 +17,8 @@ describe('two gateways', () => {
     const phone = await site.link('a', 'front-desk');
     await site.state('front-desk', 'connected');
     await site.start('b');
-    const [{ count }] = await site.sql('select count(*)::int from medidesk.gateways where live_until > now()');
-    assert.equal(count, 2);
+    await until('both to live', 20, async () =>
+      (await site.sql('select 1 from medidesk.gateways where live_until > now()')).length === 2);
     // The promise made to an owner that was alone holds until it knows better.
     await until('the owner to know that it is not alone', 20, async () =>
       (await site.sql("select 1 from medidesk.gateways g join numbers n on n.lease_instance = g.instance_id where g.alone_until is null")).length === 1);

@@ -55,7 +55,7 @@ describe('one gateway', () => {
     assert.equal(elsewhere.code, 1);
     assert.match(elsewhere.output, /linked under another number already/);
     await site.state('other-desk', 'needs_link');
-    assert.equal((await site.number('other-desk')).lease_instance, null);
+    await until('the lease to be released', 20, async () => (await site.number('other-desk')).lease_instance === null);
     assert.equal((await site.cli(['link', 'No Name'], { gateway: 'a' })).code, 2);
   });
 
