@@ -4,9 +4,7 @@
 #include <grpcpp/impl/service_type.h>
 #include <prometheus/registry.h>
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -35,10 +33,6 @@ struct AssistantConfig {
   int history_messages = 24;
   std::string emergency_number;
   std::string crisis_line;
-  int replies_an_hour = 30;
-  std::int64_t contact_daily_tokens = 500'000;
-  std::int64_t hospital_daily_tokens = 0;
-  int staff_reply_minutes = 0;
   ContextOptions context;
 
   void Register(FlagSet& flags);
@@ -74,8 +68,6 @@ class Assistant {
   AssistantMetrics metrics_;
   claude::Metrics claude_metrics_;
   std::unique_ptr<claude::Client> client_;  // null without a key
-  std::mutex clients_mutex_;
-  std::map<std::string, std::unique_ptr<claude::Client>> clients_;  // of experiments, by model
   rpc::Dispatcher dispatcher_;
   rpc::TokenCheck tokens_;
   rpc::CallGuard guard_;

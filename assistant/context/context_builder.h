@@ -37,9 +37,8 @@ struct StablePrompt {
   bool retrieval = false;                     // the facts are not all in `text`
   std::vector<std::string> numbers;           // digits of the phone numbers in the facts
 };
-// `style`: in place of the hospital's persona_style; empty: that one.
 std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,
-                                                     const ContextOptions& options, const std::string& style = {});
+                                                     const ContextOptions& options);
 
 struct TurnContext {
   std::string turn_prompt;
