@@ -26,6 +26,9 @@ void AssistantConfig::Register(FlagSet& flags) {
             {.min = 0, .max = 200'000});
   flags.Add("facts_tokens", &context.facts_tokens, "tokens of facts sent whole; above, the relevant ones are picked",
             {.min = 0, .max = 500'000});
+  flags.Add("replies_an_hour", &replies_an_hour,
+            "automatic answers to one contact, then a person is asked; 0: no limit", {.min = 0, .max = 100'000});
+  flags.Add("loop_guard", &loop_guard, "hand over to a person when another machine seems to answer us");
   flags.Add("emergency_number", &emergency_number, "of the site, where the hospital's file has none");
   flags.Twin("emergency_number", "MEDIDESK_EMERGENCY_NUMBER");
   flags.Add("crisis_line", &crisis_line, "of the site, where the hospital's file has none");
@@ -63,6 +66,8 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
                                                       assistant->metrics_, answer_options);
   TurnFlow::Options flow_options;
   flow_options.history_limit = config.history_messages;
+  flow_options.limits.replies_an_hour = config.replies_an_hour;
+  if (!config.loop_guard) flow_options.limits.same_texts = flow_options.limits.quick_turns = 0;
   assistant->flow_ = std::make_unique<TurnFlow>(store, assistant->gate_, assistant->texts_, assistant->facts_,
                                                 *assistant->answers_, assistant->metrics_, flow_options);
   assistant->service_.SetFlow(assistant->flow_.get(), assistant->answers_.get());

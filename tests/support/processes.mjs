@@ -36,6 +36,9 @@ export async function freePort() {
   throw new Error('no free port found');
 }
 
+// Patients of tests write faster, and the same, than people do.
+const asATest = { REPLIES_AN_HOUR: '0', LOOP_GUARD: 'false' };
+
 const running = new Set();
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
@@ -43,7 +46,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 // A child with the given settings and nothing else of our environment. The end of its output is kept
 // for a failure's report.
 export function start(program, args, env = {}) {
-  const child = spawn(path.join(bin, program), args, { env: { PATH: process.env.PATH, ...env }, cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(path.join(bin, program), args, { env: { PATH: process.env.PATH, ...asATest, ...env }, cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.output = '';
   for (const stream of [child.stdout, child.stderr]) {
