@@ -59,10 +59,11 @@ class AnswerMaker {
   struct Patient {
     std::string name, phone;
   };
-  // Ends by `deadline`, or soon after. `on_sentence` may be empty.
+  // Ends by `deadline`, or soon after. `on_sentence` may be empty. No default arguments, here and in
+  // TurnFlow: gcc 12 destroys those twice when the call is awaited.
   boost::asio::awaitable<Answer> Make(const store::v1::Turn& turn, std::string language,
-                                      std::chrono::steady_clock::time_point deadline, OnSentence on_sentence = nullptr,
-                                      Patient patient = {});
+                                      std::chrono::steady_clock::time_point deadline, OnSentence on_sentence,
+                                      Patient patient);
 
   // The site's contacts with what the desk knows of itself now: when it opens, how long an answer takes.
   safety::SiteContacts ContactsNow(const SiteFacts& site) const;

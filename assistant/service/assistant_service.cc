@@ -47,14 +47,15 @@ AssistantService::~AssistantService() = default;
 
 asio::awaitable<absl::StatusOr<v1::ReplyResponse>> AssistantService::Reply(const rpc::Call& call,
                                                                            const v1::ReplyRequest& request) {
+  const TurnFlow::OnSentence nobody;
   if (request.has_inbound()) {
     MD_CO_RETURN_IF_ERROR(CheckInbound(call, request.inbound()));
-    co_return co_await flow_->ReplyToText(call, request.inbound());
+    co_return co_await flow_->ReplyToText(call, request.inbound(), nobody);
   }
   if (request.input_case() != v1::ReplyRequest::kTurnId) co_return rpc::InvalidField("input", "send `inbound`");
   MD_CO_RETURN_IF_ERROR(CheckTurnCaller(call));
   if (!IsUuid(request.turn_id())) co_return rpc::InvalidField("turn_id", "expected a UUID");
-  co_return co_await flow_->ReplyToTurn(call, request.turn_id());
+  co_return co_await flow_->ReplyToTurn(call, request.turn_id(), nobody);
 }
 
 asio::awaitable<absl::Status> AssistantService::StreamReply(const rpc::Call& call,
@@ -210,7 +211,10 @@ asio::awaitable<absl::StatusOr<v1::TryQuestionResponse>> AssistantService::TryQu
   store::v1::Turn turn;
   turn.add_texts(request.text());
   const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(call.Left(), kTryBudget);
-  const Answer answer = co_await answers_->Make(turn, screening.language, deadline);
+  AnswerMaker::OnSentence nobody;
+  AnswerMaker::Patient unknown;
+  const Answer answer =
+      co_await answers_->Make(turn, screening.language, deadline, std::move(nobody), std::move(unknown));
   response.set_text(answer.text);
   response.set_source(answer.source);
   response.set_known(found.known || (answer.source != "facts" && answer.source != "apology"));

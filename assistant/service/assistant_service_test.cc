@@ -107,6 +107,29 @@ TEST_F(AssistantServiceTest, ScreensWithoutStoring) {
   EXPECT_EQ(conversations_.accepts, 0);
 }
 
+TEST_F(AssistantServiceTest, TriesAQuestionWithoutStoring) {
+  v1::TryQuestionRequest request;
+  request.set_text("is there parking?");
+  const auto known = Run(service_.TryQuestion(CallFor(), request));
+  ASSERT_TRUE(known.ok()) << known.status();
+  EXPECT_FALSE(known->text().empty());
+  EXPECT_TRUE(known->known());
+  ASSERT_GT(known->facts_size(), 0);
+  EXPECT_EQ(known->facts(0).kind(), "faq");
+  EXPECT_EQ(known->verdict().severity(), "none");
+  EXPECT_EQ(claude_.asked, 1);
+
+  request.set_text("my chest feels tight and my left arm is numb");
+  const auto emergency = Run(service_.TryQuestion(CallFor(), request));
+  ASSERT_TRUE(emergency.ok()) << emergency.status();
+  EXPECT_EQ(emergency->source(), "gate");
+  EXPECT_THAT(emergency->text(), HasSubstr("112"));
+  EXPECT_EQ(claude_.asked, 1) << "the gate's text is fixed";
+  request.set_text("");
+  EXPECT_EQ(Run(service_.TryQuestion(CallFor(), request)).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(conversations_.accepts, 0);
+}
+
 TEST_F(AssistantServiceTest, PreviewsThePromptThatWouldBeSent) {
   v1::PreviewContextRequest request;
   request.set_text("is there parking?");

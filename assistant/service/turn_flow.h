@@ -56,10 +56,10 @@ class TurnFlow {
   using OnSentence = AnswerMaker::OnSentence;
   boost::asio::awaitable<absl::StatusOr<v1::ReplyResponse>> ReplyToText(const rpc::Call& call,
                                                                         const v1::InboundText& inbound,
-                                                                        OnSentence on_sentence = nullptr);
+                                                                        OnSentence on_sentence);
   boost::asio::awaitable<absl::StatusOr<v1::ReplyResponse>> ReplyToTurn(const rpc::Call& call,
                                                                         const std::string& turn_id,
-                                                                        OnSentence on_sentence = nullptr);
+                                                                        OnSentence on_sentence);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -178,7 +178,7 @@ asio::awaitable<absl::Status> GatewayService::LinkNumber(const rpc::Call& call, 
     response->set_number_id(number.id());
     if (response->has_linked()) {
       // The link stands, whether its row can be read just now or not.
-      auto now = co_await Find(call, number.id(), {});
+      auto now = co_await Find(call, number.id(), "");
       *response->mutable_linked()->mutable_number() = now.ok() ? *std::move(now) : number;
     }
     const bool last = response->has_linked() || response->has_failed();
@@ -207,9 +207,9 @@ asio::awaitable<absl::StatusOr<v1::UnlinkNumberResponse>> GatewayService::Unlink
     const rpc::Call& call, const v1::UnlinkNumberRequest& request) {
   if (!IsUuid(request.number_id())) co_return rpc::InvalidField("number_id", "expected a UUID");
   if (!fleet_) co_return no_fleet_;
-  MD_ASSIGN_OR_CO_RETURN(const store::v1::Number number, co_await Find(call, request.number_id(), {}));
+  MD_ASSIGN_OR_CO_RETURN(const store::v1::Number number, co_await Find(call, request.number_id(), ""));
   MD_ASSIGN_OR_CO_RETURN(const bool confirmed, co_await fleet_->Unlink(number, request.force()));
-  MD_ASSIGN_OR_CO_RETURN(store::v1::Number now, co_await Find(call, request.number_id(), {}));
+  MD_ASSIGN_OR_CO_RETURN(store::v1::Number now, co_await Find(call, request.number_id(), ""));
   v1::UnlinkNumberResponse response;
   *response.mutable_number() = std::move(now);
   response.set_confirmed(confirmed);
