@@ -29,6 +29,12 @@ void AssistantConfig::Register(FlagSet& flags) {
   flags.Add("replies_an_hour", &replies_an_hour,
             "automatic answers to one contact, then a person is asked; 0: no limit", {.min = 0, .max = 100'000});
   flags.Add("loop_guard", &loop_guard, "hand over to a person when another machine seems to answer us");
+  flags.Add("contact_daily_tokens", &contact_daily_tokens,
+            "model tokens that a contact may use in a day, output counted five times, cached reads a tenth; above, "
+            "answers come from the facts; 0: no limit",
+            {.min = 0, .max = 1'000'000'000'000});
+  flags.Add("hospital_daily_tokens", &hospital_daily_tokens,
+            "the same for everybody together, in each assistant process", {.min = 0, .max = 1'000'000'000'000});
   flags.Add("emergency_number", &emergency_number, "of the site, where the hospital's file has none");
   flags.Twin("emergency_number", "MEDIDESK_EMERGENCY_NUMBER");
   flags.Add("crisis_line", &crisis_line, "of the site, where the hospital's file has none");
@@ -62,6 +68,7 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
   }
   AnswerMaker::Options answer_options;
   answer_options.context = config.context;
+  answer_options.spend = {.contact_a_day = config.contact_daily_tokens, .hospital_a_day = config.hospital_daily_tokens};
   assistant->answers_ = std::make_unique<AnswerMaker>(assistant->client_.get(), assistant->facts_, assistant->texts_,
                                                       assistant->metrics_, answer_options);
   TurnFlow::Options flow_options;

@@ -33,6 +33,7 @@ struct AssistantConfig {
   int history_messages = 24;
   int replies_an_hour = 30;  // to one contact; 0: no limit
   bool loop_guard = true;
+  std::int64_t contact_daily_tokens = 0, hospital_daily_tokens = 0;  // weighed; 0: no limit
   std::string emergency_number;
   std::string crisis_line;
   ContextOptions context;

@@ -1,4 +1,4 @@
-# The four kinds of target this project has. Each lists its sources and what it links;
+# The five kinds of target this project has. Each lists its sources and what it links;
 # includes are written from the repository root.
 
 function(medidesk_own_target name)
@@ -22,6 +22,15 @@ function(medidesk_executable name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   medidesk_own_target(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# medidesk_benchmark(name SOURCES a_bench.cc LINK dep ...)
+# A Google Benchmark program; only where figures mean something, so not under a sanitizer.
+function(medidesk_benchmark name)
+  if(MEDIDESK_SANITIZE)
+    return()
+  endif()
+  medidesk_executable(${name} ${ARGN} benchmark::benchmark)
 endfunction()
 
 # Every unit test program: what the sanitizer builds need.

@@ -1,12 +1,33 @@
 #include "assistant/service/screening.h"
 
+#include "safety/fixed_reply.h"
 #include "safety/language.h"
 
 namespace medidesk::assistant {
+namespace {
+
+store::v1::FixedReplyKind KindOf(safety::FixedReply reply) {
+  switch (reply) {
+    case safety::FixedReply::kEmergency:
+      return store::v1::FIXED_REPLY_KIND_EMERGENCY;
+    case safety::FixedReply::kThreat:
+      return store::v1::FIXED_REPLY_KIND_THREAT;
+    case safety::FixedReply::kEmergencyLite:
+      return store::v1::FIXED_REPLY_KIND_EMERGENCY_LITE;
+    case safety::FixedReply::kHumanRequest:
+      return store::v1::FIXED_REPLY_KIND_HUMAN_REQUEST;
+    case safety::FixedReply::kOptOut:
+      return store::v1::FIXED_REPLY_KIND_OPT_OUT;
+    case safety::FixedReply::kNone:
+      break;
+  }
+  return store::v1::FIXED_REPLY_KIND_UNSPECIFIED;
+}
+
+}  // namespace
 
 Screening ScreenText(const safety::Gate& gate, const safety::Texts& texts, const safety::SiteContacts& contacts,
                      std::string_view text) {
-  using safety::FixedKind;
   const safety::Verdict verdict = gate.Screen(text);
   Screening screening;
   screening.language = safety::GuessLanguage(text, verdict.language);
@@ -16,20 +37,10 @@ Screening ScreenText(const safety::Gate& gate, const safety::Texts& texts, const
   screening.verdict.set_table_version(verdict.table_version);
   screening.verdict.set_language(screening.language);
 
-  const auto set = [&](store::v1::FixedReplyKind kind, std::string fixed) {
-    screening.fixed_reply.set_kind(kind);
-    screening.fixed_reply.set_text(std::move(fixed));
-  };
-  if (verdict.severity == safety::Severity::kEmergency) {
-    set(store::v1::FIXED_REPLY_KIND_EMERGENCY, texts.Emergency(verdict, screening.language, contacts));
-  } else if (verdict.threat) {
-    set(store::v1::FIXED_REPLY_KIND_THREAT, texts.Fixed(FixedKind::kHandover, screening.language, contacts));
-  } else if (verdict.severity == safety::Severity::kLite) {
-    set(store::v1::FIXED_REPLY_KIND_EMERGENCY_LITE, texts.Emergency(verdict, screening.language, contacts));
-  } else if (verdict.human_request) {
-    set(store::v1::FIXED_REPLY_KIND_HUMAN_REQUEST, texts.Fixed(FixedKind::kHandover, screening.language, contacts));
-  } else if (verdict.opt_out) {
-    set(store::v1::FIXED_REPLY_KIND_OPT_OUT, texts.Fixed(FixedKind::kOptOut, screening.language, contacts));
+  const safety::FixedReply fixed = safety::FixedReplyTo(verdict);
+  if (fixed != safety::FixedReply::kNone) {
+    screening.fixed_reply.set_kind(KindOf(fixed));
+    screening.fixed_reply.set_text(safety::TextOf(fixed, verdict, texts, screening.language, contacts));
   }
   return screening;
 }

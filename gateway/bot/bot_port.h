@@ -48,7 +48,6 @@ struct AcceptedMessage {
 
 // What the assistant, or the store, says to a turn.
 struct Answer {
-  std::string conversation_id;
   std::optional<Reply> reply = {};  // absent: nothing may be sent
 };
 

@@ -3,41 +3,9 @@
 #include "safety/language.h"
 
 namespace medidesk::gateway::bot {
-namespace {
 
-using safety::FixedKind;
-using safety::Severity;
-
-// What is said at once, most urgent first.
-FixedReply KindOf(const safety::Verdict& verdict) {
-  if (verdict.severity == Severity::kEmergency) return FixedReply::kEmergency;
-  if (verdict.threat) return FixedReply::kThreat;
-  if (verdict.severity == Severity::kLite) return FixedReply::kEmergencyLite;
-  if (verdict.human_request) return FixedReply::kHumanRequest;
-  if (verdict.opt_out) return FixedReply::kOptOut;
-  return FixedReply::kNone;
-}
-
-// As kinds are ranked above.
-int RankOf(FixedReply kind) {
-  switch (kind) {
-    case FixedReply::kEmergency:
-      return 5;
-    case FixedReply::kThreat:
-      return 4;
-    case FixedReply::kEmergencyLite:
-      return 3;
-    case FixedReply::kHumanRequest:
-      return 2;
-    case FixedReply::kOptOut:
-      return 1;
-    case FixedReply::kNone:
-      break;
-  }
-  return 0;
-}
-
-}  // namespace
+using safety::FixedReply;
+using safety::FixedReplyTo;
 
 Screened Screening::Screen(const wa::Jid& chat, std::string_view text, const safety::SiteContacts& contacts) {
   Screened screened;
@@ -51,27 +19,12 @@ Screened Screening::Screen(const wa::Jid& chat, std::string_view text, const saf
     texts.emplace_back(text);
     if (texts.size() > 1) {
       screened.burst = gate_.ScreenBurst(texts);
-      screened.burst_counts = RankOf(KindOf(screened.burst)) > RankOf(KindOf(screened.message));
+      screened.burst_counts = FixedReplyTo(screened.burst) > FixedReplyTo(screened.message);
     }
   }
 
-  screened.kind = KindOf(screened.strongest());
-  const safety::Verdict& verdict = screened.strongest();
-  switch (screened.kind) {
-    case FixedReply::kEmergency:
-    case FixedReply::kEmergencyLite:
-      screened.text = texts_.Emergency(verdict, screened.language, contacts);
-      break;
-    case FixedReply::kThreat:
-    case FixedReply::kHumanRequest:
-      screened.text = texts_.Fixed(FixedKind::kHandover, screened.language, contacts);
-      break;
-    case FixedReply::kOptOut:
-      screened.text = texts_.Fixed(FixedKind::kOptOut, screened.language, contacts);
-      break;
-    case FixedReply::kNone:
-      break;
-  }
+  screened.kind = FixedReplyTo(screened.strongest());
+  screened.text = safety::TextOf(screened.kind, screened.strongest(), texts_, screened.language, contacts);
   if (screened.kind != FixedReply::kNone) Close(chat);  // the fixed text is the turn's reply
   return screened;
 }

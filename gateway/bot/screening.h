@@ -9,20 +9,18 @@
 #include <vector>
 
 #include "gateway/wa/jid.h"
+#include "safety/fixed_reply.h"
 #include "safety/gate.h"
 #include "safety/texts.h"
 
 namespace medidesk::gateway::bot {
-
-// What a fixed text is about. The numbers are those of the store's FixedReplyKind.
-enum class FixedReply { kNone = 0, kEmergency = 1, kEmergencyLite = 2, kHumanRequest = 3, kOptOut = 4, kThreat = 5 };
 
 struct Screened {
   safety::Verdict message;
   safety::Verdict burst;  // of the open turn with this message; more than `message` only where `burst_counts`
   bool burst_counts = false;
   std::string language;  // BCP 47
-  FixedReply kind = FixedReply::kNone;
+  safety::FixedReply kind = safety::FixedReply::kNone;
   std::string text;  // empty without a kind
 
   const safety::Verdict& strongest() const { return burst_counts ? burst : message; }

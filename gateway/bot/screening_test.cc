@@ -5,6 +5,8 @@
 namespace medidesk::gateway::bot {
 namespace {
 
+using safety::FixedReply;
+
 class ScreeningTest : public ::testing::Test {
  protected:
   Screened Say(const std::string& text, const std::string& who = "1") {

@@ -1,6 +1,6 @@
 #include "gateway/service/bot_backend.h"
 
-#include <algorithm>
+#include "gateway/service/timestamps.h"
 
 namespace medidesk::gateway {
 namespace {
@@ -10,11 +10,6 @@ namespace v1 = store::v1;
 
 constexpr std::chrono::seconds kStoreLimit{5};
 constexpr int kPendingPage = 1'000;
-
-wa::WallTime TimeOf(const google::protobuf::Timestamp& stamp) {
-  return wa::WallTime(std::chrono::seconds(stamp.seconds()) +
-                      std::chrono::duration_cast<wa::WallTime::duration>(std::chrono::nanoseconds(stamp.nanos())));
-}
 
 bot::Origin OriginOf(v1::ReplyOrigin origin) {
   return origin == v1::REPLY_ORIGIN_UNSPECIFIED ? bot::Origin::kBot : static_cast<bot::Origin>(origin);
@@ -30,8 +25,8 @@ std::optional<bot::WaitingPart> WaitingPartOf(const v1::OutboxPart& part) {
   waiting.tried = part.state() == v1::PART_STATE_SENDING;
   waiting.conversation_id = part.conversation_id();
   waiting.recipient = part.recipient();
-  waiting.created = TimeOf(part.create_time());
-  if (part.has_last_received_time()) waiting.last_received = TimeOf(part.last_received_time());
+  waiting.created = ToWallTime(part.create_time());
+  if (part.has_last_received_time()) waiting.last_received = ToWallTime(part.last_received_time());
   return waiting;
 }
 
@@ -42,7 +37,7 @@ asio::awaitable<absl::StatusOr<bot::Answer>> BotBackend::AskAssistant(const std:
   const rpc::CallOptions options = rpc::Within(limit);
   auto response = co_await assistant_.Call(MD_METHOD(Reply), request, options);
   if (!response.ok()) co_return response.status();
-  bot::Answer answer{.conversation_id = response->conversation_id()};
+  bot::Answer answer;
   if (response->has_text() && !response->reply_id().empty()) {
     answer.reply =
         bot::Reply{.id = response->reply_id(), .text = response->text(), .origin = OriginOf(response->origin())};

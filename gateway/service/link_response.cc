@@ -3,17 +3,10 @@
 #include <variant>
 
 #include "gateway/service/qr_drawing.h"
+#include "gateway/service/timestamps.h"
 
 namespace medidesk::gateway {
 namespace {
-
-google::protobuf::Timestamp ToTimestamp(wa::WallTime time) {
-  google::protobuf::Timestamp stamp;
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-  stamp.set_seconds(micros / 1'000'000);
-  stamp.set_nanos(static_cast<int>(micros % 1'000'000) * 1'000);
-  return stamp;
-}
 
 struct Fill {
   v1::LinkNumberResponse& response;

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/trace.h"
 #include "base/uuid.h"
+#include "gateway/service/timestamps.h"
 
 namespace medidesk::gateway {
 namespace {
@@ -24,17 +25,6 @@ constexpr std::chrono::seconds kLook{10};  // between two looks at what is pendi
 constexpr std::chrono::milliseconds kFirstRetry{200}, kLongestRetry{5'000};
 constexpr std::size_t kMaxEarly = 2'000;  // events before the keys are read
 constexpr char kGovernorKey[] = "account";
-
-google::protobuf::Timestamp ToTimestamp(wa::WallTime time) {
-  google::protobuf::Timestamp stamp;
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-  stamp.set_seconds(micros / 1'000'000);
-  stamp.set_nanos(static_cast<int>(micros % 1'000'000) * 1'000);
-  return stamp;
-}
-wa::WallTime TimeOf(const google::protobuf::Timestamp& stamp) {
-  return wa::WallTime(std::chrono::seconds(stamp.seconds()));
-}
 
 void SetVerdict(const safety::Verdict& verdict, const std::string& language, v1::Verdict* out) {
   out->set_family(verdict.family);
@@ -66,6 +56,24 @@ const char* KindName(wa::InboundKind kind) {
       return "undecryptable";
   }
   return "text";
+}
+
+v1::FixedReplyKind KindOf(safety::FixedReply reply) {
+  switch (reply) {
+    case safety::FixedReply::kEmergency:
+      return v1::FIXED_REPLY_KIND_EMERGENCY;
+    case safety::FixedReply::kThreat:
+      return v1::FIXED_REPLY_KIND_THREAT;
+    case safety::FixedReply::kEmergencyLite:
+      return v1::FIXED_REPLY_KIND_EMERGENCY_LITE;
+    case safety::FixedReply::kHumanRequest:
+      return v1::FIXED_REPLY_KIND_HUMAN_REQUEST;
+    case safety::FixedReply::kOptOut:
+      return v1::FIXED_REPLY_KIND_OPT_OUT;
+    case safety::FixedReply::kNone:
+      break;
+  }
+  return v1::FIXED_REPLY_KIND_UNSPECIFIED;
 }
 
 bool HasWords(const wa::InboundMessage& message) {
@@ -104,7 +112,7 @@ void NumberBot::Begin() {
     return texts->Fixed(kind, language, site->Current().contacts);
   };
   turns_ = std::make_unique<bot::TurnDesk>(line, *options_.backend, *outbox_, screening_, metrics, words, turns);
-  if (number.has_link_time()) governor_.OnLinked(TimeOf(number.link_time()));
+  if (number.has_link_time()) governor_.OnLinked(ToWallTime(number.link_time()));
   options_.metrics->SendState(number.name()).Set(1);
 }
 
@@ -312,8 +320,8 @@ v1::AcceptOperation NumberBot::AcceptOf(const wa::InboundMessage& message, std::
   options_.metrics->OnVerdict(safety::Name(screened.strongest().severity));
   SetVerdict(screened.message, screened.language, accept.mutable_verdict());
   if (screened.burst_counts) SetVerdict(screened.burst, screened.language, accept.mutable_turn_verdict());
-  if (screened.kind != bot::FixedReply::kNone) {
-    accept.mutable_fixed_reply()->set_kind(static_cast<v1::FixedReplyKind>(screened.kind));
+  if (screened.kind != safety::FixedReply::kNone) {
+    accept.mutable_fixed_reply()->set_kind(KindOf(screened.kind));
     accept.mutable_fixed_reply()->set_text(screened.text);
     accept.set_fixed_reply_id(NewUuid());
   }

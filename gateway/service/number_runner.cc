@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/rpc/error_details.h"
 #include "base/status.h"
+#include "gateway/service/timestamps.h"
 
 namespace medidesk::gateway {
 namespace {
@@ -57,14 +58,6 @@ std::string ReasonCode(const std::string& reason) {
     if (code.size() < 64) code += plain ? c : '_';
   }
   return code;
-}
-
-google::protobuf::Timestamp ToTimestamp(wa::WallTime time) {
-  google::protobuf::Timestamp stamp;
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-  stamp.set_seconds(micros / 1'000'000);
-  stamp.set_nanos(static_cast<int>(micros % 1'000'000) * 1'000);
-  return stamp;
 }
 
 std::shared_ptr<NumberWriter> MakeWriter(const asio::any_io_executor& executor, const NumberRunner::Options& options,

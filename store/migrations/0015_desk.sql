@@ -136,8 +136,8 @@ begin
   select count(*) into v_mine from (select 1 from public.conversations c where c.assigned_to = v_staff and c.merged_into is null
                                        and c.status <> 'archived' limit 1000) x;
   v_where := case v_filter when 'archived' then ' and c.status = ''archived'''
-                           when 'needs_person' then ' and c.id = any ($4) and c.status <> ''archived'''
-                           when 'emergency' then ' and c.id = any ($5)'
+                           when 'needs_person' then ' and c.status <> ''archived'''
+                           when 'emergency' then ''
                            when 'mine' then ' and c.assigned_to = $6 and c.status <> ''archived'''
                            else ' and c.status <> ''archived''' end;
   if v_query <> '' then
@@ -148,7 +148,10 @@ begin
     v_where := v_where || case when cardinality(v_hits) <= v_few then ' and c.id = any ($7)'
       else ' and (select w.words like ' || v_pattern || ' from medidesk.conversation_words w where w.conversation_id = c.id)' end;
   end if;
-  execute 'select array(select c.id from public.conversations c where c.merged_into is null
+  -- The few that need somebody are fetched and sorted: along the list they may lie far apart.
+  execute 'select array(select c.id from ' || case v_filter when 'needs_person' then 'unnest($4) u(id) cross join lateral (select x.* from public.conversations x where x.id = u.id offset 0) c'
+                                                            when 'emergency' then 'unnest($5) u(id) cross join lateral (select x.* from public.conversations x where x.id = u.id offset 0) c'
+                                                            else 'public.conversations c' end || ' where c.merged_into is null
              and (c.activity_minute, c.id) < (to_timestamp($1::double precision * 60), $2)' || v_where ||
           ' order by c.activity_minute desc, c.id desc limit $3)'
      into v_ids using v_minute, v_id, v_limit, v_needs, v_flags, v_staff, v_hits;

@@ -97,7 +97,7 @@ class FakeBackend final : public Backend {
       failures.pop_front();
       co_return failure;
     }
-    Answer answer{.conversation_id = "c", .reply = {}};
+    Answer answer;
     if (!silent) answer.reply = Reply{.id = ReplyIdOf(turn_id), .text = "answer to " + turn_id, .origin = Origin::kBot};
     co_return answer;
   }
@@ -105,7 +105,7 @@ class FakeBackend final : public Backend {
                                                       const std::string& text, const std::string& source,
                                                       const std::string& task) override {
     committed.push_back({turn_id, text, source, task});
-    Answer answer{.conversation_id = "c", .reply = Reply{.id = ReplyIdOf(turn_id), .text = text}};
+    Answer answer{.reply = Reply{.id = ReplyIdOf(turn_id), .text = text}};
     co_return answer;
   }
   asio::awaitable<absl::StatusOr<std::string>> RecipientOf(const std::string&) override { co_return recipient; }
