@@ -330,5 +330,49 @@ TEST_F(FirstLinkTest, AdoptsWhatWebhookCallersHaveSaid) {
   EXPECT_EQ(database_.Value("select number_id from turns where id = '" + twin.turn().id() + "'"), number);
 }
 
+TEST_F(DeviceOperationsTest, EndsWhatANumberWithoutAnOwnerWillNeverSend) {
+  const auto asked = Accept("is there parking?", "m1");
+  const std::string left = Reply(asked.turn().id()), waiting = Reply(Accept("and a cafe?", "m2").turn().id());
+  EXPECT_EQ(Send(left).outcome(), v1::OUTBOUND_OUTCOME_SEND);
+  Accept("hello?", "m3");
+  const auto expire = [&] { return database_.Value<int>("select medidesk.expire_unserved(100)"); };
+  const auto states = [&] {
+    return database_.Value(
+        "select string_agg(state || coalesce(' ' || failure, ''), ', ' order by state) from reply_parts");
+  };
+  const std::string old = "clock_timestamp() - interval '11 minutes'";
+  database_.Sql("update reply_parts set created_at = " + old);
+  database_.Sql("update turns set opened_at = " + old);
+  EXPECT_EQ(expire(), 0) << "its gateway will send them";
+
+  v1::CommitBatchRequest batch = Batch(lease_);
+  batch.add_operations()->mutable_set_number_state()->set_unlinked(true);
+  Commit(lease_, batch);
+  database_.Sql("update reply_parts set created_at = clock_timestamp() - interval '9 minutes'");
+  database_.Sql("update turns set opened_at = clock_timestamp() - interval '9 minutes'");
+  EXPECT_EQ(expire(), 0) << "a number that is linked again soon sends them still";
+  database_.Sql("update reply_parts set created_at = " + old);
+  database_.Sql("update turns set opened_at = " + old);
+  EXPECT_EQ(expire(), 3);
+  EXPECT_EQ(states(), "failed expired, unknown expired");
+  EXPECT_EQ(Tasks("delivery_failed"), 1) << "one for the conversation";
+  EXPECT_EQ(Tasks("unanswered"), 1);
+  EXPECT_EQ(expire(), 0) << "once";
+}
+
+TEST_F(DeviceOperationsTest, ForgetsSentTextsThatNoPhoneAsksForAgain) {
+  const std::string reply = Reply(Accept("is there parking?", "m1").turn().id());
+  EXPECT_EQ(Send(reply).outcome(), v1::OUTBOUND_OUTCOME_SEND);
+  v1::CommitBatchRequest batch = Batch(lease_);
+  Put(batch, v1::DEVICE_STATE_KIND_SENT_CONTENT, StanzaId(reply, 0), "sealed");
+  Put(batch, v1::DEVICE_STATE_KIND_SESSION, "k", "x");
+  Commit(lease_, batch);
+  const int before = Records();
+  EXPECT_EQ(database_.Value<int>("select medidesk.forget_sent_contents(100)"), 0);
+  database_.Sql("update reply_parts set created_at = clock_timestamp() - interval '9 days'");
+  EXPECT_EQ(database_.Value<int>("select medidesk.forget_sent_contents(100)"), 1);
+  EXPECT_EQ(Records(), before - 1) << "and nothing else";
+}
+
 }  // namespace
 }  // namespace medidesk::store

@@ -73,6 +73,8 @@ void Maintenance::Round(pqxx::connection& connection) {
     next_sweep_ = now + options_.sweep;
     const auto swept = session.exec("select medidesk.sweep_turns()")[0][0].as<std::int64_t>();
     if (swept > 0) log::Warning("unanswered_turns", {{"tasks", swept}});
+    const auto unserved = session.exec("select medidesk.expire_unserved(100)")[0][0].as<std::int64_t>();
+    if (unserved > 0) log::Warning("number_not_served", {{"parts_and_turns", unserved}});
   }
   if (now >= next_expiry_) {
     // One bounded batch a round, so that sealing goes on beside a long pass.
@@ -86,6 +88,7 @@ void Maintenance::Round(pqxx::connection& connection) {
     if (done) {
       next_expiry_ = now + options_.expiry;
       session.exec("select medidesk.forget_outcomes()");
+      session.exec("select medidesk.forget_sent_contents(20000)");
     }
   }
   if (now >= next_rollup_) {

@@ -80,7 +80,8 @@ SessionDriver::SessionDriver(asio::any_io_executor executor, Options options, st
       options_(std::move(options)),
       session_(std::move(session)),
       timer_(strand_),
-      retry_(strand_) {}
+      retry_(strand_),
+      reading_(strand_, asio::steady_timer::time_point::max()) {}
 
 SessionDriver::~SessionDriver() = default;
 
@@ -136,6 +137,14 @@ void SessionDriver::Logout() {
 
 void SessionDriver::Reconnect() {
   Post([](SessionDriver& self) { self.Run(self.session_->Reconnect(self.now())); });
+}
+
+void SessionDriver::PauseReading(bool on) {
+  Post([on](SessionDriver& self) {
+    if (std::exchange(self.reading_paused_, on) == on) return;
+    self.Run(on ? self.session_->PauseReading(self.now()) : self.session_->ResumeReading(self.now()));
+    if (!on) self.reading_.cancel();
+  });
 }
 
 void SessionDriver::Wake() {
@@ -211,6 +220,7 @@ void SessionDriver::Do(wa::Close& close) {
   std::erase_if(closing_, [](const auto& socket) { return socket->ended(); });
   if (!socket_->ended()) closing_.push_back(socket_);
   socket_.reset();
+  reading_.cancel();
 }
 
 void SessionDriver::Do(wa::WaitUntil& until) {
@@ -280,6 +290,10 @@ asio::awaitable<void> SessionDriver::RunConnection(std::uint64_t id, std::shared
     if (status.ok() && socket == socket_) Run(session_->OnConnected(now(), id));
   }
   while (status.ok() && socket == socket_) {
+    if (reading_paused_) {
+      co_await reading_.async_wait(kToken);
+      continue;
+    }
     const absl::StatusOr<wa::ByteView> bytes = co_await socket->Read();
     status = bytes.status();
     if (status.ok() && socket == socket_) Run(session_->OnBytes(now(), id, *bytes));

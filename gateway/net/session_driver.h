@@ -70,6 +70,9 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver> {
   boost::asio::awaitable<absl::Status> ConfirmPasskeyCode(bool matches);
   void Logout();
   void Reconnect();
+  // On: after the read that is under way nothing more is read from the socket, so that the peer waits; sending goes
+  // on. Holds over reconnects.
+  void PauseReading(bool on);
 
   // Lets commits that were asked for come to their end and closes the connection with a close frame, both within
   // kStopLimit; then the listener hears nothing more. Idempotent.
@@ -119,6 +122,8 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver> {
   std::deque<Work> work_;
   bool working_ = false;
   boost::asio::steady_timer retry_;  // between two tries of the store
+  bool reading_paused_ = false;
+  boost::asio::steady_timer reading_;  // cancelled when it may go on
   std::deque<wa::Node> unwanted_;    // stanzas to acknowledge
   bool stopping_ = false;            // Stop or Abandon was called
   bool abandoned_ = false;

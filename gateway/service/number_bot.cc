@@ -267,7 +267,7 @@ asio::awaitable<void> NumberBot::Load(wa::LoadRecords load) {
     if (closed_) co_return;
     if (records.ok() || !NumberWriter::OutcomeUnknown(records.status())) {
       Run(layer_->OnLoaded(now(), load.request, std::move(records)));
-      co_return;
+      co_return UpdateGauges(/*leaving=*/false);
     }
     timer.expires_after(pause);
     co_await timer.async_wait(kToken);
@@ -542,7 +542,18 @@ void NumberBot::Abandon() {
   });
 }
 
+void NumberBot::Throttle() {
+  const std::size_t waiting = layer_->queued() + layer_->uncommitted();
+  if (waiting >= kMostStanzas ? reading_paused_ : !reading_paused_ || waiting > kFewStanzas) return;
+  reading_paused_ = waiting >= kMostStanzas;
+  port_->PauseReading(reading_paused_);
+  log::Warning("bot.reading", {{"number", log::Public(port_->number().name())},
+                               {"paused", reading_paused_},
+                               {"stanzas", static_cast<int>(waiting)}});
+}
+
 void NumberBot::UpdateGauges(bool leaving) {
+  if (layer_ && !closed_ && !leaving) Throttle();
   const double turns = leaving || !turns_ ? 0 : static_cast<double>(turns_->turns());
   const double replies = leaving || !outbox_ ? 0 : static_cast<double>(outbox_->waiting());
   const double stanzas = leaving || !layer_ ? 0 : static_cast<double>(layer_->queued() + layer_->uncommitted());

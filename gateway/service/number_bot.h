@@ -61,6 +61,8 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
 
  private:
   static constexpr std::chrono::seconds kDrainLimit{5};
+  // Stanzas that wait for the store: more are not read before there are few again.
+  static constexpr std::size_t kMostStanzas = 1'000, kFewStanzas = 250;
 
   NumberBot(boost::asio::any_io_executor executor, std::shared_ptr<NumberPort> port, Options options);
 
@@ -96,6 +98,7 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
   boost::asio::awaitable<void> LookForPending();
   boost::asio::awaitable<void> SaveGovernor();
   boost::asio::awaitable<void> Report(store::v1::SetNumberStateOperation state);
+  void Throttle();
   void UpdateGauges(bool leaving);
 
   const boost::asio::strand<boost::asio::any_io_executor> strand_;
@@ -114,6 +117,7 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
   bool caught_up_ = false;
   bool closed_ = false;
   bool looked_ = false;  // once, at what is pending
+  bool reading_paused_ = false;
   int committing_ = 0;
   std::deque<wa::Node> stanzas_;
   bool sending_ = false;

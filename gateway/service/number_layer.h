@@ -29,6 +29,8 @@ class NumberPort {
   virtual boost::asio::awaitable<absl::StatusOr<NumberWriter::Results>> Commit(NumberWrite write) = 0;
   // Records that exist, open, in any order; see DeviceStoreClient.
   virtual boost::asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(std::vector<wa::RecordName> names) = 0;
+  // SessionDriver::PauseReading: WhatsApp waits until what it has sent is stored.
+  virtual void PauseReading(bool on) = 0;
   // What is in memory and what is stored may differ: the number is taken up anew, with another layer.
   virtual void Reload() = 0;
 };

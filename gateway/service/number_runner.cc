@@ -90,6 +90,7 @@ class NumberRunner::Port final : public NumberPort {
   void SetDriver(const std::shared_ptr<net::SessionDriver>& driver) {
     const std::lock_guard lock(mutex_);
     driver_ = driver;
+    if (driver && reading_paused_) driver->PauseReading(true);
   }
 
   const v1::Number& number() const override { return number_; }
@@ -104,6 +105,11 @@ class NumberRunner::Port final : public NumberPort {
   asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(std::vector<wa::RecordName> names) override {
     co_return co_await devices_->Load(names);
   }
+  void PauseReading(bool on) override {
+    const std::lock_guard lock(mutex_);
+    reading_paused_ = on;
+    if (const auto driver = driver_.lock()) driver->PauseReading(on);
+  }
   void Reload() override { on_end_(End::kReload); }
 
  private:
@@ -117,7 +123,8 @@ class NumberRunner::Port final : public NumberPort {
   const std::shared_ptr<DeviceStoreClient> devices_;
   const std::function<void(End)> on_end_;
   mutable std::mutex mutex_;
-  std::weak_ptr<net::SessionDriver> driver_;  // under mutex_
+  std::weak_ptr<net::SessionDriver> driver_;  // under mutex_, like the next
+  bool reading_paused_ = false;
 };
 
 std::shared_ptr<NumberRunner> NumberRunner::Make(asio::any_io_executor executor, Options options) {

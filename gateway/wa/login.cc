@@ -44,7 +44,8 @@ void Login::OnSuccess(const Node& success) {
     credentials_.account->lid = *lid;
     StoreCredentials();
   }
-  host_.Emit(LoggedIn{server_offset_});
+  host_.Emit(
+      LoggedIn{.server_offset = server_offset_, .own_lid = credentials_.account ? credentials_.account->lid : Jid()});
   stock_.Check([this] { GoActive(); });
 }
 

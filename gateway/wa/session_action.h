@@ -98,6 +98,7 @@ struct StateChanged {
 // The server has let us in. Sending is allowed after the state kCatchingUp.
 struct LoggedIn {
   std::chrono::milliseconds server_offset;  // WhatsApp's clock minus ours
+  Jid own_lid = {};                         // our hidden id as it is known now; empty: not yet
 };
 
 // What waited while we were away has all come, or 60 s have passed.

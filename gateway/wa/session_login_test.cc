@@ -52,7 +52,9 @@ TEST_F(SessionLoginTest, LogsInUploadsNothingAndOpens) {
   EXPECT_EQ(server_.noise_key, ToBytes(ByteView(testing::LinkedDevice().noise.public_key)));
 
   EXPECT_EQ(server_.LastState()->state, ConnectionState::kCatchingUp);
-  EXPECT_EQ(server_.TakeEvent<LoggedIn>()->server_offset, seconds(600));
+  const auto in = server_.TakeEvent<LoggedIn>();
+  EXPECT_EQ(in->server_offset, seconds(600));
+  EXPECT_EQ(in->own_lid.ToString(), "123456789012345:7@lid");
   EXPECT_TRUE(server_.session->can_send());
   const auto session_id = server_.Take("ib", "unified_session");
   ASSERT_TRUE(session_id.has_value());

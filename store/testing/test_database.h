@@ -29,12 +29,8 @@ class TestDatabase {
     cluster_ = cluster;
     std::string suffix = NewUuid().substr(24);
     name_ = "test_" + suffix;
-    Admin("create database " + name_);
+    Admin("create database " + name_ + (migrate ? " template " + Migrated() : ""));
     url_ = WithName(name_);
-    if (migrate) {
-      const absl::Status status = Migrate(Phi(url_), EmbeddedMigrations());
-      EXPECT_TRUE(status.ok()) << Text(status);
-    }
   }
   TestDatabase(const TestDatabase&) = delete;
   TestDatabase& operator=(const TestDatabase&) = delete;
@@ -54,13 +50,24 @@ class TestDatabase {
     return rows.empty() || rows[0][0].is_null() ? T() : rows[0][0].template as<T>();
   }
   // In the cluster's own database.
-  pqxx::result Admin(const std::string& sql) {
+  pqxx::result Admin(const std::string& sql) const {
     pqxx::connection connection(cluster_);
     pqxx::nontransaction session(connection);
     return session.exec(sql);
   }
 
  private:
+  // A database to copy: the migrations run once in a test program, which takes most of a test's time.
+  const std::string& Migrated() const {
+    static const std::string name = [this] {
+      std::string made = "migrated_" + NewUuid().substr(24);
+      Admin("create database " + made);
+      const absl::Status status = Migrate(Phi(WithName(made)), EmbeddedMigrations());
+      EXPECT_TRUE(status.ok()) << Text(status);
+      return made;
+    }();
+    return name;
+  }
   // The cluster's URL with another database name.
   std::string WithName(const std::string& name) const {
     const std::size_t query = cluster_.find('?');

@@ -334,6 +334,41 @@ TEST_F(WhatsAppConnectionTest, AcknowledgesAStanzaThatNobodyWants) {
   EXPECT_TRUE(Until([&] { return sim().Device(phone_).at("pending").to_number<int>() == 0; }));
 }
 
+TEST_F(WhatsAppConnectionTest, LetsTheServerWaitWhileReadingIsPausedAndSends) {
+  LinkByQr();
+  const auto send = [&](const std::string& id) {
+    sim().Post("/send", {{"phone", phone_},
+                         {"device", 1},
+                         {"node",
+                          {{"tag", "notification"},
+                           {"attrs", {{"id", id}, {"type", "devices"}, {"from", "15550009999@s.whatsapp.net"}}}}}});
+  };
+  const auto received = [&](std::string_view id) {
+    return std::any_of(recorder_->events.begin(), recorder_->events.end(), [&](const wa::Event& event) {
+      const auto* stanza = std::get_if<wa::StanzaReceived>(&event);
+      return stanza != nullptr && stanza->node.Attr("id") == id;
+    });
+  };
+  driver_->PauseReading(true);
+  send("n1");
+  ASSERT_TRUE(Until([&] { return received("n1"); })) << "the read that was under way";
+  send("n2");
+  bool sent = false;
+  const int before = RequestsAtServer("test:paused");
+  asio::co_spawn(
+      io_,
+      [driver = driver_]() -> asio::awaitable<void> {
+        wa::Node request{"iq", {{"id", "p1"}, {"type", "get"}, {"xmlns", "test:paused"}}, {}};
+        co_await driver->Send(std::move(request));
+      },
+      [&sent](const std::exception_ptr&) { sent = true; });
+  ASSERT_TRUE(Until([&] { return sent && RequestsAtServer("test:paused") > before; }));
+  EXPECT_FALSE(received("n2"));
+  driver_->PauseReading(false);
+  EXPECT_TRUE(Until([&] { return received("n2"); }));
+  driver_->PauseReading(true);
+}
+
 TEST_F(WhatsAppConnectionTest, TriesACommitAgainUntilItsOutcomeIsKnown) {
   phone_ = sim().AddPhone();
   StartLink();

@@ -55,6 +55,7 @@ MessageActions MessageLayer::OnEvent(Moment now, const Event& event) {
     OnStanza(*stanza);
   } else if (const auto* in = std::get_if<LoggedIn>(&event)) {
     server_offset_ = in->server_offset;
+    if (!in->own_lid.user.empty()) credentials_.account->lid = in->own_lid;
   } else if (const auto* settings = std::get_if<AccountSettings>(&event)) {
     if (settings->privacy) {
       const auto found = settings->privacy->find("readreceipts");
@@ -96,10 +97,6 @@ void MessageLayer::OnStanza(const StanzaReceived& stanza) {
     inbox_.push_back(node);
     Pump();
   }
-}
-
-void MessageLayer::SetOwnLid(const Jid& lid) {
-  if (lid.IsLid() && !lid.user.empty()) credentials_.account->lid = lid;
 }
 
 MessageActions MessageLayer::OnLoaded(Moment now, std::uint64_t request, absl::StatusOr<std::vector<Record>> records) {

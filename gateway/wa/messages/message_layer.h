@@ -76,9 +76,6 @@ class MessageLayer final : private MessageHost {
   MessageActions OnJournaled(Moment now, std::uint64_t commit);
   MessageActions OnTime(Moment now);
 
-  // The server may name our hidden id only at a login: give it what the session's credentials hold after LoggedIn.
-  void SetOwnLid(const Jid& lid);
-
   // ---- What is wanted ----
   // As Sender::SendPart. What comes of it is told by PartOutcome.
   absl::StatusOr<MessageActions> Send(Moment now, const OutboundPart& part);

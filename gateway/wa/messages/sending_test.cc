@@ -466,7 +466,7 @@ TEST_F(SendingTest, ADeviceThatLearnsItsHiddenIdAtTheLoginWritesUnderIt) {
   world.Restart();
   ASSERT_TRUE(world.Send(At(kPatientByPhone), "hello").ok());
   EXPECT_EQ(world.Take("message")->AttrJid("to"), At(kPatientByPhone));
-  world.layer->SetOwnLid(At("111111111111111:7@lid"));
+  world.Run(world.layer->OnEvent(world.now, LoggedIn{.server_offset = {}, .own_lid = At("111111111111111:7@lid")}));
   ASSERT_TRUE(world.Send(At(kPatientByPhone), "hello", 1).ok());
   EXPECT_EQ(world.Take("message")->AttrJid("to"), At(kPatient));
 }
