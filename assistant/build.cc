@@ -8,6 +8,22 @@
 
 namespace medidesk::assistant {
 
+namespace {
+
+claude::ClientOptions ClientOptionsOf(const AssistantConfig& config, const std::string& model) {
+  claude::ClientOptions options;
+  options.api_key = claude::ApiKey(config.anthropic_api_key);
+  options.base_url = config.anthropic_base_url;
+  options.ca_file = config.anthropic_ca_file;
+  options.model = model;
+  options.fallback_model = config.fallback_model;
+  options.max_connections = static_cast<std::size_t>(config.claude_connections);
+  options.max_waiting = static_cast<std::size_t>(config.claude_queue);
+  return options;
+}
+
+}  // namespace
+
 void AssistantConfig::Register(FlagSet& flags) {
   flags.Add("anthropic_api_key", &anthropic_api_key, "Claude; empty: answers come from the facts alone");
   flags.Add("anthropic_base_url", &anthropic_base_url, "where Claude is reached");
@@ -39,6 +55,9 @@ void AssistantConfig::Register(FlagSet& flags) {
   flags.Twin("emergency_number", "MEDIDESK_EMERGENCY_NUMBER");
   flags.Add("crisis_line", &crisis_line, "of the site, where the hospital's file has none");
   flags.Twin("crisis_line", "MEDIDESK_CRISIS_LINE");
+  flags.Add("staff_reply_minutes", &staff_reply_minutes,
+            "how long staff usually take to answer, told at a hand-over while the desk is open; 0: not told",
+            {.min = 0, .max = 10'000});
 }
 
 absl::Status AssistantConfig::Check() const {
@@ -55,20 +74,26 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
   std::unique_ptr<Assistant> assistant(
       new Assistant(config, executor, registry, store, std::move(gate), std::move(texts)));
   if (!config.anthropic_api_key.empty()) {
-    claude::ClientOptions options;
-    options.api_key = claude::ApiKey(config.anthropic_api_key);
-    options.base_url = config.anthropic_base_url;
-    options.ca_file = config.anthropic_ca_file;
-    options.model = config.model;
-    options.fallback_model = config.fallback_model;
-    options.max_connections = static_cast<std::size_t>(config.claude_connections);
-    options.max_waiting = static_cast<std::size_t>(config.claude_queue);
-    MD_ASSIGN_OR_RETURN(assistant->client_,
-                        claude::MakeClient(executor, std::move(options), assistant->claude_metrics_));
+    MD_ASSIGN_OR_RETURN(assistant->client_, claude::MakeClient(executor, ClientOptionsOf(config, config.model),
+                                                               assistant->claude_metrics_));
   }
   AnswerMaker::Options answer_options;
   answer_options.context = config.context;
   answer_options.spend = {.contact_a_day = config.contact_daily_tokens, .hospital_a_day = config.hospital_daily_tokens};
+  if (config.staff_reply_minutes > 0) answer_options.reply_minutes = std::to_string(config.staff_reply_minutes);
+  if (assistant->client_ != nullptr) {
+    // A variant's model has a client of its own, made when it is first dealt.
+    answer_options.client_for = [owner = assistant.get(), executor, config](const std::string& model) {
+      constexpr std::size_t kMostModels = 8;
+      const std::lock_guard lock(owner->clients_mutex_);
+      auto found = owner->clients_.find(model);
+      if (found == owner->clients_.end() && owner->clients_.size() < kMostModels) {
+        auto made = claude::MakeClient(executor, ClientOptionsOf(config, model), owner->claude_metrics_);
+        found = owner->clients_.emplace(model, made.ok() ? *std::move(made) : nullptr).first;
+      }
+      return found == owner->clients_.end() ? nullptr : found->second.get();
+    };
+  }
   assistant->answers_ = std::make_unique<AnswerMaker>(assistant->client_.get(), assistant->facts_, assistant->texts_,
                                                       assistant->metrics_, answer_options);
   TurnFlow::Options flow_options;

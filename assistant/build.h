@@ -4,7 +4,9 @@
 #include <grpcpp/impl/service_type.h>
 #include <prometheus/registry.h>
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,7 @@ struct AssistantConfig {
   std::int64_t contact_daily_tokens = 0, hospital_daily_tokens = 0;  // weighed; 0: no limit
   std::string emergency_number;
   std::string crisis_line;
+  int staff_reply_minutes = 0;  // told at a hand-over; 0: not told
   ContextOptions context;
 
   void Register(FlagSet& flags);
@@ -71,6 +74,8 @@ class Assistant {
   AssistantMetrics metrics_;
   claude::Metrics claude_metrics_;
   std::unique_ptr<claude::Client> client_;  // null without a key
+  std::mutex clients_mutex_;
+  std::map<std::string, std::unique_ptr<claude::Client>> clients_;  // of experiments, by model
   rpc::Dispatcher dispatcher_;
   rpc::TokenCheck tokens_;
   rpc::CallGuard guard_;

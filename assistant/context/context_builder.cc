@@ -81,14 +81,14 @@ std::string JoinedTexts(const store::v1::Turn& turn) {
 }
 
 std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,
-                                                     const ContextOptions& options) {
+                                                     const ContextOptions& options, const std::string& style) {
   auto stable = std::make_shared<StablePrompt>();
   const store::v1::Hospital& hospital = book->facts().hospital();
   std::string rules(kRules);
   rules =
       Replaced(std::move(rules), "{persona}", hospital.persona_name().empty() ? "MediDesk" : hospital.persona_name());
   rules = Replaced(std::move(rules), "{hospital}", hospital.name().empty() ? "the hospital" : hospital.name());
-  rules = Replaced(std::move(rules), "{style}", hospital.persona_style());
+  rules = Replaced(std::move(rules), "{style}", style.empty() ? hospital.persona_style() : style);
   rules = Replaced(std::move(rules), "{emergency}",
                    hospital.emergency_number().empty() ? "the local emergency number" : hospital.emergency_number());
   rules = Replaced(std::move(rules), "{placeholders}", Placeholders::kRule);

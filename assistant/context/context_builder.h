@@ -37,8 +37,9 @@ struct StablePrompt {
   bool retrieval = false;                     // the facts are not all in `text`
   std::vector<std::string> numbers;           // digits of the phone numbers in the facts
 };
+// `style`: in place of the hospital's persona_style; empty: that one.
 std::shared_ptr<const StablePrompt> MakeStablePrompt(std::shared_ptr<const FactBook> book,
-                                                     const ContextOptions& options);
+                                                     const ContextOptions& options, const std::string& style = {});
 
 struct TurnContext {
   std::string turn_prompt;

@@ -69,11 +69,10 @@ struct AnswerMaker::Draft {
   claude::Usage usage;
 };
 
-asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(const SiteFacts& site, const CheckContext& checks,
+asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(claude::Client& client, const CheckContext& checks,
                                                           const Placeholders& hidden, claude::Request request,
                                                           const std::string& language, const std::string& before,
                                                           Clock::time_point deadline, OnSentence on_sentence) {
-  (void)site;
   Draft draft;
   const auto check = [&](std::string_view text) {
     CheckResult result = CheckReply(text, checks);
@@ -114,7 +113,7 @@ asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(const SiteFacts& site,
       }
       co_return absl::OkStatus();
     };
-    result = co_await client_->Stream(std::move(request), deadline, on_text);
+    result = co_await client.Stream(std::move(request), deadline, on_text);
     if (result.ok()) {
       for (std::string& sentence : sentences.Flush()) {
         std::string one = std::move(sentence);
@@ -124,7 +123,7 @@ asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(const SiteFacts& site,
     }
     if (!draft.rule.empty()) co_return draft;
   } else {
-    result = co_await client_->Ask(std::move(request), deadline);
+    result = co_await client.Ask(std::move(request), deadline);
   }
   if (!result.ok()) {
     draft.status = result.status();
@@ -149,17 +148,25 @@ asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(const SiteFacts& site,
 
 asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& site, const store::v1::Turn& turn,
                                                               const std::string& language, Clock::time_point deadline,
-                                                              OnSentence on_sentence, Patient patient) {
+                                                              OnSentence on_sentence, Patient patient,
+                                                              const Variation& variation) {
+  const std::shared_ptr<const StablePrompt> prompt = PromptFor(site, variation);
+  ContextOptions context_options = options_.context;
+  if (variation.history_tokens) context_options.history_tokens = *variation.history_tokens;
+  if (variation.max_tokens) context_options.max_answer_tokens = *variation.max_tokens;
+  claude::Client* other =
+      variation.model.empty() || !options_.client_for ? nullptr : options_.client_for(variation.model);
+  claude::Client& client = other != nullptr ? *other : *client_;
   Placeholders::Known known;
   if (!patient.name.empty()) known.names.push_back(patient.name);
   if (!patient.phone.empty()) known.phones.push_back(patient.phone);
-  known.keep = site.prompt->numbers;
+  known.keep = prompt->numbers;
   Placeholders hidden(known);
   TurnContext context =
-      BuildContext(*site.prompt, turn, language, std::chrono::system_clock::now(), options_.context, &hidden);
+      BuildContext(*prompt, turn, language, std::chrono::system_clock::now(), context_options, &hidden);
   context.request.tools = Tools();
   CheckContext checks = ContextOfChecks(site);
-  std::vector<std::string> numbers = site.prompt->numbers;
+  std::vector<std::string> numbers = prompt->numbers;
   for (std::string& number : LongNumbers(context.turn_prompt)) numbers.push_back(std::move(number));
   checks.known_numbers = &numbers;
   checks.instructions = &Instructions();
@@ -167,9 +174,10 @@ asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& s
 
   claude::Request request = context.request;
   Draft draft =
-      co_await OneDraft(site, checks, hidden, std::move(request), language, disclosure, deadline, on_sentence);
+      co_await OneDraft(client, checks, hidden, std::move(request), language, disclosure, deadline, on_sentence);
   spend_.Add(turn.contact_id(), draft.usage, std::chrono::system_clock::now());
-  if (!draft.rule.empty()) {
+  const bool check_failed = !draft.rule.empty();
+  if (check_failed) {
     metrics_.OnCheckFailed(draft.rule);
     log::Warning("answer_stopped", {{"turn", log::Public(turn.id())}, {"rule", log::Public(draft.rule)}});
     const std::string stopped_by = draft.rule;
@@ -177,18 +185,22 @@ asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& s
       claude::Request again = std::move(context.request);
       again.system.back().text += "\nA first draft was not sent, because " + std::string(Correction(draft.rule)) +
                                   ". Write the answer anew without that.";
-      draft = co_await OneDraft(site, checks, hidden, std::move(again), language, disclosure, deadline, nullptr);
+      OnSentence nobody;
+      draft = co_await OneDraft(client, checks, hidden, std::move(again), language, disclosure, deadline,
+                                std::move(nobody));
       spend_.Add(turn.contact_id(), draft.usage, std::chrono::system_clock::now());
     }
     if (!draft.status.ok() || !draft.rule.empty()) {
       if (!draft.rule.empty()) metrics_.OnCheckFailed(draft.rule);
       Answer safe = FromFacts(site, turn, language, /*model_failed=*/true);
       safe.task_reason = "output_check_failed:" + stopped_by;
+      safe.check_failed = true;
       co_return safe;
     }
   }
   if (!draft.status.ok()) co_return draft.status;
   Answer answer;
+  answer.check_failed = check_failed;
   answer.source = draft.model;
   answer.outcome = draft.used_fallback ? "fallback_model" : "model";
   if (!draft.hand_over.empty()) {
@@ -199,6 +211,19 @@ asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& s
   }
   answer.text = disclosure + hidden.Restore(draft.text);
   co_return answer;
+}
+
+std::shared_ptr<const StablePrompt> AnswerMaker::PromptFor(const SiteFacts& site, const Variation& variation) {
+  if (variation.prompt_style.empty() && !variation.facts_tokens) return site.prompt;
+  ContextOptions options = options_.context;
+  if (variation.facts_tokens) options.facts_tokens = *variation.facts_tokens;
+  const std::lock_guard lock(mutex_);
+  if (varied_.size() >= 32) varied_.clear();
+  auto& prompt = varied_[{variation.prompt_style, options.facts_tokens}];
+  if (prompt == nullptr || prompt->book != site.prompt->book) {
+    prompt = MakeStablePrompt(site.prompt->book, options, variation.prompt_style);
+  }
+  return prompt;
 }
 
 safety::SiteContacts AnswerMaker::ContactsNow(const SiteFacts& site) const {
@@ -233,7 +258,7 @@ Answer AnswerMaker::FromFacts(const SiteFacts& site, const store::v1::Turn& turn
 }
 
 asio::awaitable<Answer> AnswerMaker::Make(const store::v1::Turn& turn, std::string language, Clock::time_point deadline,
-                                          OnSentence on_sentence, Patient patient) {
+                                          OnSentence on_sentence, Patient patient, Variation variation) {
   const std::shared_ptr<const SiteFacts> site = facts_.Current();
   if (client_ == nullptr) co_return FromFacts(*site, turn, language, /*model_failed=*/false);
   if (!spend_.MaySpend(turn.contact_id(), std::chrono::system_clock::now())) {
@@ -242,7 +267,7 @@ asio::awaitable<Answer> AnswerMaker::Make(const store::v1::Turn& turn, std::stri
   }
   const Clock::time_point model_deadline = std::min(deadline, Clock::now() + options_.model_budget);
   const absl::StatusOr<Answer> answer =
-      co_await AskModel(*site, turn, language, model_deadline, std::move(on_sentence), std::move(patient));
+      co_await AskModel(*site, turn, language, model_deadline, std::move(on_sentence), std::move(patient), variation);
   if (answer.ok()) co_return *answer;
   log::Warning("model_gave_no_answer", {{"turn", log::Public(turn.id())},
                                         {"code", static_cast<int>(answer.status().code())},

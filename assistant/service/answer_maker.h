@@ -12,12 +12,16 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "assistant/checks/output_checks.h"
 #include "assistant/claude/client.h"
 #include "assistant/context/placeholders.h"
 #include "assistant/service/assistant_metrics.h"
+#include "assistant/service/experiments.h"
 #include "assistant/service/fact_cache.h"
 #include "assistant/service/spend_meter.h"
 #include "medidesk/store/v1/conversation.pb.h"
@@ -30,6 +34,7 @@ struct Answer {
   std::string source;                // a model id, "facts" or "apology"
   std::string outcome;               // metric label: model, fallback_model, facts, apology, handover
   std::string task_reason;           // opens a staff task when not empty
+  bool check_failed = false;         // an output check stopped a draft
   std::string takeover_reason = {};  // a person takes over when not empty
 };
 
@@ -39,6 +44,8 @@ class AnswerMaker {
     ContextOptions context;
     std::chrono::milliseconds model_budget{20'000};  // both models together
     SpendMeter::Limits spend = {};
+    // The client for another model of an experiment; empty, or null from it: the configured one answers.
+    std::function<claude::Client*(const std::string& model)> client_for = {};
     std::string reply_minutes = {};  // how long staff usually take to answer; empty: not promised
   };
   // Gets each checked sentence, with the space or newline that belongs before it. False: nobody
@@ -63,7 +70,7 @@ class AnswerMaker {
   // TurnFlow: gcc 12 destroys those twice when the call is awaited.
   boost::asio::awaitable<Answer> Make(const store::v1::Turn& turn, std::string language,
                                       std::chrono::steady_clock::time_point deadline, OnSentence on_sentence,
-                                      Patient patient);
+                                      Patient patient, Variation variation);
 
   // The site's contacts with what the desk knows of itself now: when it opens, how long an answer takes.
   safety::SiteContacts ContactsNow(const SiteFacts& site) const;
@@ -74,9 +81,11 @@ class AnswerMaker {
   boost::asio::awaitable<absl::StatusOr<Answer>> AskModel(const SiteFacts& site, const store::v1::Turn& turn,
                                                           const std::string& language,
                                                           std::chrono::steady_clock::time_point deadline,
-                                                          OnSentence on_sentence, Patient patient);
+                                                          OnSentence on_sentence, Patient patient,
+                                                          const Variation& variation);
+  std::shared_ptr<const StablePrompt> PromptFor(const SiteFacts& site, const Variation& variation);
   struct Draft;
-  boost::asio::awaitable<Draft> OneDraft(const SiteFacts& site, const CheckContext& checks, const Placeholders& hidden,
+  boost::asio::awaitable<Draft> OneDraft(claude::Client& client, const CheckContext& checks, const Placeholders& hidden,
                                          claude::Request request, const std::string& language,
                                          const std::string& before, std::chrono::steady_clock::time_point deadline,
                                          OnSentence on_sentence);
@@ -91,6 +100,9 @@ class AnswerMaker {
   AssistantMetrics& metrics_;
   const Options options_;
   SpendMeter spend_;
+  std::mutex mutex_;
+  // Of variants, for the facts as they are now; few.
+  std::map<std::pair<std::string, int>, std::shared_ptr<const StablePrompt>> varied_;
 };
 
 }  // namespace medidesk::assistant

@@ -165,6 +165,33 @@ TEST_F(RuleAnswerTest, HidesWhoThePatientIsFromTheModelAndPutsItBack) {
     EXPECT_THAT(block.text, Not(HasSubstr("when may I visit"))) << "data is the user's";
 }
 
+TEST_F(RuleAnswerTest, AnswersWithTheVariantOfAnExperimentAndTellsWhatCameOfIt) {
+  experiments_.variant.set_name("warm");
+  experiments_.variant.set_prompt_style("STYLE-OF-THE-VARIANT");
+  (*experiments_.variant.mutable_parameters())["max_tokens"] = "123";
+  (*experiments_.variant.mutable_parameters())["gate"] = "off";
+  const auto reply = Reply("when may I visit?");
+  ASSERT_TRUE(reply.ok());
+  const claude::Request request = claude_.requests().at(0);
+  EXPECT_THAT(request.system[0].text, HasSubstr("STYLE-OF-THE-VARIANT"));
+  EXPECT_THAT(request.system[0].text, HasSubstr("no medical advice")) << "the rules stay as they are";
+  EXPECT_EQ(request.max_tokens, 123);
+  ASSERT_EQ(experiments_.outcomes().size(), 1u);
+  EXPECT_EQ(experiments_.outcomes()[0].first, store::v1::OUTCOME_KIND_LATENCY_MS);
+
+  claude_.Say({"I have booked it."});
+  ASSERT_TRUE(Reply("when may I visit again?").ok());
+  ASSERT_EQ(experiments_.outcomes().size(), 3u);
+  EXPECT_EQ(experiments_.outcomes()[2].first, store::v1::OUTCOME_KIND_CHECK_FAILED);
+  EXPECT_EQ(experiments_.looks, 1) << "the store is asked now and then, not each time";
+}
+
+TEST_F(RuleAnswerTest, AsksForNoVariantWhileNoExperimentRuns) {
+  ASSERT_TRUE(Reply("when may I visit?").ok());
+  EXPECT_EQ(experiments_.looks, 1);
+  EXPECT_EQ(experiments_.assigned, 0);
+}
+
 TEST(SpendMeter, CountsADayForEachContactAndForAll) {
   const auto day = std::chrono::system_clock::time_point(std::chrono::hours(24 * 20'000));
   SpendMeter meter({.contact_a_day = 100, .hospital_a_day = 250});

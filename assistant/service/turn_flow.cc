@@ -236,6 +236,7 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
       AnswerByRule(verdict, turn, facts_know, texts_, answers_.ContactsNow(*site), language, options_.limits, now);
   assistant::Answer answer;
   store::v1::ReplyOrigin origin = store::v1::REPLY_ORIGIN_BOT;
+  bool exposed = false;
   if (rule) {
     answer = {.text = rule->text,
               .source = "gate",
@@ -245,8 +246,15 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
     origin = store::v1::REPLY_ORIGIN_GATE;
   } else {
     AnswerMaker::Patient patient;
-    if (answers_.has_model()) patient = co_await PatientOf(progress);
-    answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence), std::move(patient));
+    Experiments::Exposure exposure;
+    if (answers_.has_model()) {
+      patient = co_await PatientOf(progress);
+      std::string turn_id = turn.id();
+      exposure = co_await experiments_.Expose(std::move(turn_id), progress.call.trace);
+      exposed = exposure.exposed;
+    }
+    answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence), std::move(patient),
+                                    std::move(exposure.variation));
     // A takeover follows: the outbox must not take the text for the bot's and drop it.
     if (!answer.takeover_reason.empty()) origin = store::v1::REPLY_ORIGIN_GATE;
   }
@@ -269,6 +277,14 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   progress.status = committed->status();
   turn.set_state(committed->state());
   if (committed->committed()) progress.source = answer.source;
+  if (committed->committed() && exposed) {
+    const std::string turn_id = turn.id();
+    const double took = std::chrono::duration<double, std::milli>(Clock::now() - progress.start).count();
+    co_await experiments_.Record(turn_id, store::v1::OUTCOME_KIND_LATENCY_MS, took, progress.call.trace);
+    if (answer.check_failed) {
+      co_await experiments_.Record(turn_id, store::v1::OUTCOME_KIND_CHECK_FAILED, 1, progress.call.trace);
+    }
+  }
   if (committed->committed() && !answer.takeover_reason.empty()) {
     std::string reason = answer.takeover_reason;
     co_await TakeOver(progress, std::move(reason));

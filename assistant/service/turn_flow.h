@@ -46,6 +46,7 @@ class TurnFlow {
   TurnFlow(const rpc::Channel& store, const safety::Gate& gate, const safety::Texts& texts, const FactCache& facts,
            AnswerMaker& answers, AssistantMetrics& metrics, Options options)
       : conversations_(store),
+        experiments_(store, {}),
         gate_(gate),
         texts_(texts),
         facts_(facts),
@@ -73,6 +74,7 @@ class TurnFlow {
   v1::ReplyResponse Finish(const Progress& progress, std::string_view outcome);
 
   rpc::Client<store::v1::ConversationService> conversations_;
+  Experiments experiments_;
   const safety::Gate& gate_;
   const safety::Texts& texts_;
   const FactCache& facts_;

@@ -32,14 +32,10 @@ constexpr std::array<Parameter, 3> kNumbers = {
     {{"max_tokens", 64, 4096}, {"history_tokens", 0, 200'000}, {"facts_tokens", 0, 500'000}}};
 
 absl::Status CheckParameter(const std::string& name, const std::string& value) {
-  if (name == "effort") {
-    if (value == "low" || value == "medium" || value == "high") return absl::OkStatus();
-    return rpc::InvalidField("experiment.variants.parameters", "effort is low, medium or high");
-  }
   const auto known = std::find_if(kNumbers.begin(), kNumbers.end(), [&](const auto& one) { return one.name == name; });
   if (known == kNumbers.end()) {
     return rpc::InvalidField("experiment.variants.parameters",
-                             "variants set max_tokens, effort, history_tokens and facts_tokens; nothing else");
+                             "variants set max_tokens, history_tokens and facts_tokens; nothing else");
   }
   int number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);

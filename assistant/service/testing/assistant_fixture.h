@@ -74,6 +74,7 @@ class AssistantFixture : public ::testing::Test {
       : io_(2),
         store_dispatcher_(io_.executor(), registry_, {.service = "store"}),
         conversations_(store_dispatcher_),
+        experiments_(store_dispatcher_),
         knowledge_(store_dispatcher_, Facts()),
         server_(StartStore()),
         gate_(*safety::Gate::Make(safety::EmbeddedTables())),
@@ -144,6 +145,7 @@ class AssistantFixture : public ::testing::Test {
   prometheus::Registry registry_;
   rpc::Dispatcher store_dispatcher_;
   FakeConversations conversations_;
+  FakeExperiments experiments_;
   FakeKnowledge knowledge_;
   std::unique_ptr<rpc::Server> server_;
   const safety::Gate gate_;
@@ -160,7 +162,7 @@ class AssistantFixture : public ::testing::Test {
 
  private:
   std::unique_ptr<rpc::Server> StartStore() {
-    std::vector<grpc::Service*> services = {&conversations_, &knowledge_};
+    std::vector<grpc::Service*> services = {&conversations_, &experiments_, &knowledge_};
     auto server = rpc::Server::Start(store_dispatcher_, std::move(services), {});
     if (!server.ok()) std::abort();
     return *std::move(server);

@@ -2,6 +2,7 @@
 //
 //   FakeConversations  Accept, GetTurn, RenewClaim, CommitReply, GetConversation, TakeOver,
 //                     ListMessages
+//   FakeExperiments    ListExperiments, AssignVariant, RecordOutcome of one experiment
 //   FakeKnowledge      GetFacts and Watch of one settable body of facts
 #pragma once
 
@@ -20,6 +21,7 @@
 #include "base/rpc/serve.h"
 #include "base/uuid.h"
 #include "medidesk/store/v1/conversation.grpc.pb.h"
+#include "medidesk/store/v1/experiment.grpc.pb.h"
 #include "medidesk/store/v1/knowledge.grpc.pb.h"
 
 namespace medidesk::assistant::testing {
@@ -318,6 +320,56 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
   google::protobuf::RepeatedPtrField<store::v1::HistoryMessage> history_;
   std::vector<std::string> takeovers_;
   bool first_contact_ = false;
+};
+
+// One experiment, when `variant` has a name.
+class FakeExperiments final : public store::v1::ExperimentService::CallbackService {
+ public:
+  explicit FakeExperiments(rpc::Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+
+  store::v1::Variant variant;  // set before the first call
+  std::atomic<int> looks{0}, assigned{0};
+  std::vector<std::pair<store::v1::OutcomeKind, double>> outcomes() const {
+    const std::lock_guard lock(mutex_);
+    return outcomes_;
+  }
+
+  asio::awaitable<absl::StatusOr<store::v1::ListExperimentsResponse>> ListExperiments(
+      const rpc::Call&, const store::v1::ListExperimentsRequest&) {
+    ++looks;
+    store::v1::ListExperimentsResponse response;
+    if (!variant.name().empty()) response.add_experiments()->set_id("e");
+    co_return response;
+  }
+  asio::awaitable<absl::StatusOr<store::v1::AssignVariantResponse>> AssignVariant(
+      const rpc::Call&, const store::v1::AssignVariantRequest&) {
+    ++assigned;
+    store::v1::AssignVariantResponse response;
+    *response.add_assignments()->mutable_variant() = variant;
+    co_return response;
+  }
+  asio::awaitable<absl::StatusOr<store::v1::RecordOutcomeResponse>> RecordOutcome(
+      const rpc::Call&, const store::v1::RecordOutcomeRequest& request) {
+    const std::lock_guard lock(mutex_);
+    outcomes_.emplace_back(request.kind(), request.value());
+    co_return store::v1::RecordOutcomeResponse();
+  }
+
+#define MD_FAKE_METHOD(Name)                                                                                    \
+  grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context, const store::v1::Name##Request* request, \
+                                 store::v1::Name##Response* response) override {                                \
+    return rpc::ServeUnary(context, dispatcher_, "ExperimentService/" #Name, response,                          \
+                           [this, request](const rpc::Call& call) { return Name(call, *request); });            \
+  }
+  MD_FAKE_METHOD(ListExperiments)
+  MD_FAKE_METHOD(AssignVariant)
+  MD_FAKE_METHOD(RecordOutcome)
+#undef MD_FAKE_METHOD
+
+ private:
+  rpc::Dispatcher& dispatcher_;
+  mutable std::mutex mutex_;
+  std::vector<std::pair<store::v1::OutcomeKind, double>> outcomes_;
 };
 
 class FakeKnowledge final : public store::v1::KnowledgeService::CallbackService {
