@@ -84,6 +84,7 @@ RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant,
       desk_(store),
       access_(store),
       reports_(store),
+      experiments_(store),
       assistant_(assistant),
       gateway_(gateway) {
 #define MD_CONVERSATIONS(name) AddUnary(conversations_, "medidesk.store.v1.ConversationService." #name, MD_METHOD(name))
@@ -184,6 +185,16 @@ RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant,
   MD_REPORTS(ListUnansweredQuestions);
 #undef MD_REPORTS
   AddStream(reports_, "medidesk.store.v1.ReportService.ExportDailyReport", MD_METHOD(ExportDailyReport));
+
+#define MD_EXPERIMENTS(name) AddUnary(experiments_, "medidesk.store.v1.ExperimentService." #name, MD_METHOD(name))
+  MD_EXPERIMENTS(ListExperiments);
+  MD_EXPERIMENTS(CreateExperiment);
+  MD_EXPERIMENTS(GetExperiment);
+  MD_EXPERIMENTS(ReportExperiment);
+  MD_EXPERIMENTS(StartExperiment);
+  MD_EXPERIMENTS(StopExperiment);
+  MD_EXPERIMENTS(RecordOutcome);
+#undef MD_EXPERIMENTS
 
 #define MD_GATEWAY(name) AddUnary(gateway_, "medidesk.gateway.v1.GatewayService." #name, MD_METHOD(name))
   MD_GATEWAY(ListNumbers);

@@ -13,6 +13,7 @@
 #include "medidesk/store/v1/audit.pb.h"
 #include "medidesk/store/v1/conversation.pb.h"
 #include "medidesk/store/v1/desk.pb.h"
+#include "medidesk/store/v1/experiment.pb.h"
 #include "medidesk/store/v1/knowledge.pb.h"
 #include "medidesk/store/v1/patient.pb.h"
 #include "medidesk/store/v1/report.pb.h"
@@ -36,6 +37,7 @@ using google::protobuf::FieldDescriptor;
 #define MD_DESK "medidesk.store.v1.DeskService."
 #define MD_ACCESS "medidesk.store.v1.AccessService."
 #define MD_REPORTS "medidesk.store.v1.ReportService."
+#define MD_EXPERIMENTS "medidesk.store.v1.ExperimentService."
 #define MD_GATEWAY "medidesk.gateway.v1.GatewayService."
 
 // One row in the making.
@@ -83,6 +85,7 @@ class Table {
     Desk();
     Staff();
     Reports();
+    Experiments();
     Numbers();
     std::vector<Route> routes;
     for (Row& row : rows_) routes.push_back(std::move(row.route));
@@ -288,6 +291,20 @@ class Table {
     Get("/v1/reports/emergencies", MD_REPORTS "ListEmergencies").Hide({"actor"});
     Get("/v1/reports/unansweredQuestions", MD_REPORTS "ListUnansweredQuestions").Hide({"actor"});
     Get("/v1/reports/daily.csv", MD_REPORTS "ExportDailyReport").Answers(Answer::kTable).Hide({"actor"});
+  }
+
+  void Experiments() {
+    tag_ = "Experiments";
+    Get("/v1/experiments", MD_EXPERIMENTS "ListExperiments");
+    Post("/v1/experiments", MD_EXPERIMENTS "CreateExperiment").Body("experiment").Hide({"actor"}).Success(201);
+    Get("/v1/experiments/{experiment_id}", MD_EXPERIMENTS "GetExperiment");
+    Get("/v1/experiments/{experiment_id}:report", MD_EXPERIMENTS "ReportExperiment");
+    Post("/v1/experiments/{experiment_id}:start", MD_EXPERIMENTS "StartExperiment").Body("*").Hide({"actor"});
+    Post("/v1/experiments/{experiment_id}:stop", MD_EXPERIMENTS "StopExperiment")
+        .Desk(DeskRole::kAgent)
+        .Body("*")
+        .Hide({"actor"});
+    Post("/v1/turns/{turn_id}:recordOutcome", MD_EXPERIMENTS "RecordOutcome").Desk(DeskRole::kAgent).Body("*");
   }
 
   void Numbers() {
