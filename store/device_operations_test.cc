@@ -330,6 +330,31 @@ TEST_F(FirstLinkTest, AdoptsWhatWebhookCallersHaveSaid) {
   EXPECT_EQ(database_.Value("select number_id from turns where id = '" + twin.turn().id() + "'"), number);
 }
 
+TEST_F(DeviceOperationsTest, TakesOverForAMessageOfOurPhoneThatCouldBeReadOnlyLater) {
+  Accept("is there parking?", "m1");
+  database_.Sql("update messages set message_at = message_at - interval '1 minute'");
+  const auto unread = [](v1::AcceptOperation* accept) {
+    accept->set_from_me(true);
+    accept->set_kind(v1::INBOUND_KIND_UNDECRYPTABLE);
+    accept->clear_text();
+    accept->clear_verdict();
+  };
+  const auto ours = [](v1::AcceptOperation* accept) {
+    accept->set_from_me(true);
+    accept->clear_verdict();
+  };
+  Accept("", "p1", unread);
+  EXPECT_EQ(database_.Value("select status from contacts"), "active");
+  const auto read = Accept("I have put you on the list.", "p1", ours);
+  EXPECT_FALSE(read.duplicate());
+  EXPECT_EQ(database_.Value("select status || ' ' || takeover_reason from contacts"), "human_takeover phone");
+  EXPECT_EQ(database_.Value("select string_agg(content, '|') from messages where from_me"),
+            "I have put you on the list.");
+  EXPECT_TRUE(Accept("I have put you on the list.", "p1", ours).duplicate());
+  EXPECT_TRUE(Accept("", "p1", unread).duplicate()) << "what was read stays";
+  EXPECT_EQ(database_.Value<int>("select count(*) from messages where from_me"), 1);
+}
+
 TEST_F(DeviceOperationsTest, EndsWhatANumberWithoutAnOwnerWillNeverSend) {
   const auto asked = Accept("is there parking?", "m1");
   const std::string left = Reply(asked.turn().id()), waiting = Reply(Accept("and a cafe?", "m2").turn().id());

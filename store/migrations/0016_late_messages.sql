@@ -1,3 +1,4 @@
+-- What could be read only later counts as if it had come readable, also what was typed on the hospital's own phone.
 -- A late message of somebody who has had the stale notice ends its turn at once: staff have a task, and nobody answers it
 -- as if it had just been asked. Otherwise medidesk.accept_wa is as 0009_devices.sql left it.
 -- Stores one message of a WhatsApp chat; what ConversationService.Accept does, and what only this
@@ -21,6 +22,11 @@ begin
   end if;
 
   if p_from_me or (p_kind in ('edit', 'deletion', 'reaction', 'undecryptable') and p_fixed_kind = '') then
+    if p_kind <> 'undecryptable' then
+      delete from public.messages m using public.contacts k  -- its content has come after all
+       where m.contact_id = k.id and ((p_phone <> '' and k.phone = p_phone) or (p_lid <> '' and k.lid = p_lid))
+         and m.whatsapp_message_id = p_message_id and m.from_me = p_from_me and m.kind = 'undecryptable' and m.id <> p_commit;
+    end if;
     select r.conversation_id, r.contact_id, r.status, r.turn_id, r.state, r.skip_reason, r.duplicate, r.message_id, r.seq
       into conversation_id, contact_id, status, turn_id, state, skip_reason, duplicate, message_id, seq
       from medidesk.record_wa(p_commit, p_number, p_phone, p_lid, p_name, p_message_id, p_kind, p_content, p_target,
