@@ -1,6 +1,6 @@
 -- What is left of a number that no gateway serves any more, and copies of texts that no phone asks for again.
 
--- A number that is unlinked or switched off has no owner whose outbox would let waiting parts expire. Lives are the
+-- A number that is unlinked, logged out or switched off has no owner whose outbox would let waiting parts expire. Lives are the
 -- outbox's: an answer 10 minutes, a fixed text of the gate 30, staff's words a day. What was on its way when the keys
 -- went may have arrived: unknown. A turn that is open there becomes a task; a number linked again answers it still.
 create or replace function medidesk.expire_unserved(p_limit int) returns bigint language plpgsql volatile as $$
@@ -13,7 +13,7 @@ begin
       join public.number_states s on s.number_id = n.id
       join public.replies r on r.id = x.reply_id
       join public.conversations c on c.id = r.conversation_id
-     where x.state in ('queued', 'sending') and (s.device_jid is null or not n.enabled)
+     where x.state in ('queued', 'sending') and (s.device_jid is null or s.state = 'needs_link' or not n.enabled)
        and x.created_at < v_now - case r.origin when 'bot' then interval '10 minutes' when 'gate' then interval '30 minutes'
                                                 else interval '24 hours' end
      order by x.created_at limit p_limit for update of x skip locked
@@ -30,7 +30,7 @@ begin
       from public.turns t
       join public.numbers n on n.id = t.number_id
       join public.number_states s on s.number_id = n.id
-     where t.state in ('open', 'sealed') and t.route = 'wa' and not t.task_opened and (s.device_jid is null or not n.enabled)
+     where t.state in ('open', 'sealed') and t.route = 'wa' and not t.task_opened and (s.device_jid is null or s.state = 'needs_link' or not n.enabled)
        and t.opened_at < v_now - interval '10 minutes'
      order by t.opened_at limit p_limit for update of t skip locked
   loop
