@@ -24,7 +24,7 @@ try {
            case when i % 400 = 0 then 'human_takeover' when i % 5 = 0 then 'archived' else 'active' end, md5('c' || i)::uuid, '00000000-0000-4000-8000-000000000001',
            case when i % 400 = 0 then '00000000-0000-4000-8000-00000000000a'::uuid end, now() - (i % 90) * interval '1 day', now(), date_trunc('minute', now() - (i % 43200) * interval '1 minute')
       from generate_series(1, $1::int) i`, [conversations, names, families]);
-  await run(`insert into medidesk.conversation_words (conversation_id, words) select id, lower(coalesce(patient_name, '')) || e'\\n' || regexp_replace(phone, '[^0-9]', '', 'g') from public.conversations on conflict do nothing`);
+  await run(`insert into medidesk.conversation_words (conversation_id, words, archived) select id, lower(coalesce(patient_name, '')) || e'\\n' || regexp_replace(phone, '[^0-9]', '', 'g'), status = 'archived' from public.conversations on conflict do nothing`);
   const step = 500_000;
   for (let from = 1; from <= messages; from += step) {
     await run(`insert into public.messages (id, conversation_id, contact_id, sender, content, direction, from_me, whatsapp_message_id, seq, turn_id, created_at)
