@@ -85,6 +85,7 @@ RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant,
       access_(store),
       reports_(store),
       experiments_(store),
+      devices_(store),
       assistant_(assistant),
       gateway_(gateway) {
 #define MD_CONVERSATIONS(name) AddUnary(conversations_, "medidesk.store.v1.ConversationService." #name, MD_METHOD(name))
@@ -195,6 +196,7 @@ RestClient::RestClient(const rpc::Channel& store, const rpc::Channel& assistant,
   MD_EXPERIMENTS(StopExperiment);
   MD_EXPERIMENTS(RecordOutcome);
 #undef MD_EXPERIMENTS
+  AddUnary(devices_, "medidesk.store.v1.DeviceService.UpsertNumber", MD_METHOD(UpsertNumber));
 
 #define MD_GATEWAY(name) AddUnary(gateway_, "medidesk.gateway.v1.GatewayService." #name, MD_METHOD(name))
   MD_GATEWAY(ListNumbers);

@@ -15,6 +15,7 @@
 #include "medidesk/store/v1/audit.grpc.pb.h"
 #include "medidesk/store/v1/conversation.grpc.pb.h"
 #include "medidesk/store/v1/desk.grpc.pb.h"
+#include "medidesk/store/v1/device.grpc.pb.h"
 #include "medidesk/store/v1/experiment.grpc.pb.h"
 #include "medidesk/store/v1/knowledge.grpc.pb.h"
 #include "medidesk/store/v1/patient.grpc.pb.h"
@@ -53,6 +54,7 @@ class RestClient final : public rest::RpcBackend {
   const rpc::Client<store::v1::AccessService> access_;
   const rpc::Client<store::v1::ReportService> reports_;
   const rpc::Client<store::v1::ExperimentService> experiments_;
+  const rpc::Client<store::v1::DeviceService> devices_;
   const rpc::Client<assistant::v1::AssistantService> assistant_;
   const rpc::Client<gateway::v1::GatewayService> gateway_;
   std::unordered_map<std::string, Unary> unary_;  // by the full name of the method

@@ -1,6 +1,8 @@
 // MediDesk with accounts, a browser, and the pages in it.
+import assert from 'node:assert/strict';
 import { scryptSync, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import pg from 'pg';
 import { chromium } from 'playwright-core';
@@ -76,6 +78,35 @@ export async function logIn(page, person) {
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+}
+
+// Runs `work` in a window of its own and looks afterwards at what the browser complained of.
+export async function asPersonOf(browser, base, person, work, options) {
+  const window = await openWindow(browser, base, options);
+  try {
+    if (person) await logIn(window.page, person);
+    await work(window.page, window);
+    assert.deepEqual(window.elsewhere, [], 'a page asked another server');
+    const complaints = window.wrong.filter((text) => !/status of 4\d\d/.test(text));
+    assert.deepEqual(complaints, [], 'the browser complained');
+  } catch (error) {
+    await shoot(window.page, 'failed').catch(() => {});
+    throw error;
+  } finally {
+    await window.close();
+  }
+}
+
+// Everybody can read the page, and it fits the window.
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+export async function checkPage(page, what) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
+  const serious = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact))
+    .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ')}`);
+  assert.deepEqual(serious, [], what);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(overflow <= 0, `${what} is ${overflow} px too wide`);
 }
 
 export const shoot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });

@@ -13,6 +13,7 @@
 #include "medidesk/store/v1/audit.pb.h"
 #include "medidesk/store/v1/conversation.pb.h"
 #include "medidesk/store/v1/desk.pb.h"
+#include "medidesk/store/v1/device.pb.h"
 #include "medidesk/store/v1/experiment.pb.h"
 #include "medidesk/store/v1/knowledge.pb.h"
 #include "medidesk/store/v1/patient.pb.h"
@@ -39,6 +40,7 @@ using google::protobuf::FieldDescriptor;
 #define MD_REPORTS "medidesk.store.v1.ReportService."
 #define MD_EXPERIMENTS "medidesk.store.v1.ExperimentService."
 #define MD_GATEWAY "medidesk.gateway.v1.GatewayService."
+#define MD_DEVICES "medidesk.store.v1.DeviceService."
 
 // One row in the making.
 struct Row {
@@ -310,6 +312,13 @@ class Table {
   void Numbers() {
     tag_ = "Numbers";
     Get("/v1/numbers", MD_GATEWAY "ListNumbers");
+    // The operator's switches: they stand in the store, so no gateway need be there.
+    Patch("/v1/numbers/{number.id}", MD_DEVICES "UpsertNumber")
+        .Body("number")
+        .Hide({"actor"})
+        .IfMatch("number.etag")
+        .Etag("number")
+        .Mask("update_mask");
     Post("/v1/numbers:link", MD_GATEWAY "LinkNumber").Body("*").Answers(Answer::kMessages).Endless();
     Post("/v1/numbers/{number_id}:unlink", MD_GATEWAY "UnlinkNumber").Body("*");
     Post("/v1/linkAttempts/{attempt_id}:submitPasskey", MD_GATEWAY "SubmitPasskey").Body("*");
@@ -325,8 +334,9 @@ bool ContractsAreLinked() {
   return store::v1::Conversation::descriptor() != nullptr && store::v1::Faq::descriptor() != nullptr &&
          store::v1::Patient::descriptor() != nullptr && store::v1::Task::descriptor() != nullptr &&
          store::v1::AuditRecord::descriptor() != nullptr && store::v1::Staff::descriptor() != nullptr &&
-         store::v1::InboxRow::descriptor() != nullptr && store::v1::Counts::descriptor() != nullptr &&
-         gateway::v1::QrCode::descriptor() != nullptr && assistant::v1::InboundText::descriptor() != nullptr;
+         store::v1::InboxRow::descriptor() != nullptr && store::v1::UpsertNumberRequest::descriptor() != nullptr &&
+         store::v1::Counts::descriptor() != nullptr && gateway::v1::QrCode::descriptor() != nullptr &&
+         assistant::v1::InboundText::descriptor() != nullptr;
 }
 
 [[noreturn]] void Broken(const Route& route, const char* what) {

@@ -12,6 +12,10 @@ const whole = new Intl.NumberFormat(locale);
 
 export const timeOf = (time: string): string => clock.format(new Date(time));
 export const fullTime = (time: string | undefined): string => (time ? full.format(new Date(time)) : T.common.never);
+const cents = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' });
+const small = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', minimumFractionDigits: 4 });
+// Of millionths of a US dollar; a single answer costs less than a cent.
+export const money = (micro: number): string => (micro > 0 && micro < 1e6 ? small : cents).format(micro / 1e6);
 export const number = (value: string | number): string => whole.format(Number(value));
 
 export const sameDay = (a: string, b: string): boolean => new Date(a).toDateString() === new Date(b).toDateString();

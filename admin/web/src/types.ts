@@ -43,7 +43,7 @@ export interface NumberInfo {
   id: string; name: string; phone: string; deviceJid: string; state: string; stateReason: string; stateTime?: string; retryTime?: string;
   sendState: string; sendStateEndTime?: string; enabled: boolean; botEnabled: boolean; ownerAlive: boolean; gatewayId: string;
   lastReceivedTime?: string; lastSentTime?: string; lastServerAckTime?: string; phoneSeenTime?: string; linkTime?: string;
-  displayName: string; platform: string;
+  displayName: string; platform: string; etag: string;
 }
 
 export interface WeeklyRange { weekday: string; startMinute: number; endMinute: number; room?: string }
@@ -58,6 +58,15 @@ export interface Department {
 export interface Doctor {
   key: string; name: string; title: string; departmentKey: string; specialties: string[]; languages: string[];
   qualifications: string[]; roster: WeeklyRange[]; rosterNote: string; consultationFee: string; revision?: string; updateTime?: string;
+}
+export interface VisitingHours {
+  key: string; area: string; aliases: string[]; hours: WeeklyRange[]; note: string; revision?: string; updateTime?: string;
+}
+export interface Hospital {
+  name: string; timezone: string; defaultLanguage: string; languages: string[]; emergencyNumber: string; crisisLine: string;
+  phone: string; email: string; website: string; address: string; emergencyAddress: string; deskHours: WeeklyRange[];
+  holidays: { date: string; name: string }[]; allowedLinkHosts: string[]; insurers: string[]; personaName: string;
+  personaStyle: string; about: string; revision?: string; updateTime?: string;
 }
 export interface KnowledgeChange {
   id: string; revision: string; changeTime: string; actor?: { kind: string; id: string }; kind: string; key: string; action: string;

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import { get, open } from '../api';
-import { duration, fullTime, number, plain, seconds } from '../format';
+import { duration, fullTime, money, number, plain, seconds } from '../format';
 import { Chart } from '../parts/chart';
 import { Icon } from '../parts/icons';
 import { Empty, Loading, Trouble, useAction, useLoad } from '../parts/ui';
@@ -57,6 +57,10 @@ export default function AnalyticsPage(_: { route: string[] }) {
   );
 }
 
+type ModelRow = ModelUsage['models'][number];
+const inputOf = (row: ModelRow): number => Number(row.inputTokens) + Number(row.cacheReadTokens) + Number(row.cacheWriteTokens);
+const share = (part: number, of: number): string => (of === 0 ? '–' : `${Math.round((part / of) * 100)} %`);
+
 function Report({ counts, latency, breakdowns, models }: Loaded) {
   const t = counts.total;
   const total = latency.total.find((one) => one.stage === 'LATENCY_STAGE_TOTAL');
@@ -73,12 +77,13 @@ function Report({ counts, latency, breakdowns, models }: Loaded) {
     values: latency.buckets.map((one) => duration(one.stages.find((stage) => stage.stage === 'LATENCY_STAGE_TOTAL')?.[which])),
   })), [latency]);
   const latencyTimes = useMemo(() => latency.buckets.map((one) => Date.parse(one.startTime) / 1000), [latency]);
+  const sum = (of: (row: ModelRow) => string) => models.models.reduce((all, one) => all + Number(of(one)), 0);
   return (
     <>
       <div class="stats">
         <Stat name={T.analytics.received} value={number(t.receivedMessages)} />
         <Stat name={T.analytics.conversations} value={number(t.activeConversations)} hint={`${T.analytics.newContacts}: ${number(t.newContacts)}`} />
-        <Stat name={T.analytics.alone} value={turns === 0 ? '–' : `${Math.round((Number(t.turnsAnsweredAlone) / turns) * 100)} %`} hint={T.analytics.aloneHint(number(t.turnsAnsweredAlone), number(t.turns))} />
+        <Stat name={T.analytics.alone} value={share(Number(t.turnsAnsweredAlone), turns)} hint={T.analytics.aloneHint(number(t.turnsAnsweredAlone), number(t.turns))} />
         <Stat name={T.analytics.p50} value={seconds(duration(total?.p50))} hint={`${T.analytics.p95} ${seconds(duration(total?.p95))}`} />
         <Stat name={T.analytics.staffTime} value={seconds(duration(staff?.p50))} />
         <Stat name={T.analytics.handovers} value={number(t.handovers)} />
@@ -86,6 +91,8 @@ function Report({ counts, latency, breakdowns, models }: Loaded) {
         <Stat name={T.analytics.unanswered} value={number(t.unansweredQuestions)} />
         <Stat name={T.analytics.failures} value={number(t.deliveryFailures)} />
         {Number(t.ratings) > 0 && <Stat name={T.analytics.satisfaction} value={(Number(t.ratingSum) / Number(t.ratings)).toFixed(1)} hint={T.analytics.ratings(number(t.ratings))} />}
+        {models.models.length > 0 && <Stat name={T.analytics.totalCost} value={money(sum((one) => one.costMicroUsd))} hint={T.analytics.requestsOf(number(sum((one) => one.requests)), number(sum((one) => one.failedRequests)))} />}
+        {models.models.length > 0 && <Stat name={T.analytics.cacheShare} value={share(sum((one) => one.cacheReadTokens), models.models.reduce((all, one) => all + inputOf(one), 0))} hint={T.analytics.cacheHint} />}
       </div>
       <Chart title={T.analytics.volume} times={times} series={volume} format={number} bars />
       <Chart title={T.analytics.latency} times={latencyTimes} series={answer} format={(value) => seconds(value)} />
@@ -96,19 +103,19 @@ function Report({ counts, latency, breakdowns, models }: Loaded) {
         <Bars title={T.analytics.families} data={breakdowns.GATE_FAMILY!} name={plain} />
         <Bars title={T.analytics.failuresBy} data={breakdowns.DELIVERY_FAILURE!} name={plain} />
       </div>
-      <section class="card stack">
+      <section class="card stack" aria-label={T.analytics.models}>
         <h2>{T.analytics.models}</h2>
         {models.models.length === 0 ? <Empty>{T.analytics.noModels}</Empty> : (
           <div class="table-box">
             <table class="cards-on-phone">
               <thead><tr><th>{T.analytics.model}</th><th class="num">{T.analytics.requests}</th><th class="num">{T.analytics.failed}</th><th class="num">{T.analytics.tokens}</th><th class="num">{T.analytics.cache}</th><th class="num">{T.analytics.cost}</th></tr></thead>
               <tbody>{models.models.map((one) => {
-                const input = Number(one.inputTokens) + Number(one.cacheReadTokens) + Number(one.cacheWriteTokens);
+                const input = inputOf(one);
                 return (
                   <tr key={one.model}>
                     <td data-label={T.analytics.model}>{one.model}</td><td data-label={T.analytics.requests} class="num">{number(one.requests)}</td><td data-label={T.analytics.failed} class="num">{number(one.failedRequests)}</td>
-                    <td data-label={T.analytics.tokens} class="num">{number(input)} / {number(one.outputTokens)}</td><td data-label={T.analytics.cache} class="num">{input === 0 ? '–' : `${Math.round((Number(one.cacheReadTokens) / input) * 100)} %`}</td>
-                    <td data-label={T.analytics.cost} class="num">$ {(Number(one.costMicroUsd) / 1e6).toFixed(2)}</td>
+                    <td data-label={T.analytics.tokens} class="num">{number(input)} / {number(one.outputTokens)}</td><td data-label={T.analytics.cache} class="num">{share(Number(one.cacheReadTokens), input)}</td>
+                    <td data-label={T.analytics.cost} class="num">{money(Number(one.costMicroUsd))}</td>
                   </tr>
                 );
               })}</tbody>

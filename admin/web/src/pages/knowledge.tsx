@@ -1,22 +1,25 @@
 // The hospital's facts: to look up, to change, to try out; what patients asked in vain, and what was answered wrongly.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { call, get, newId, post, segment } from '../api';
+import { get, newId, post } from '../api';
 import { clockOf, fullTime, plain } from '../format';
 import { Icon } from '../parts/icons';
 import { Empty, Loading, Trouble, toast, useAction, useLoad } from '../parts/ui';
 import { go, to } from '../router';
 import { useDesk } from '../session';
 import { T } from '../texts';
-import type { Department, Doctor, Faq, KnowledgeChange, MarkedAnswer, Tried, UnansweredQuestion } from '../types';
-import { DepartmentForm, DoctorForm, FaqForm } from './editors';
+import type { Department, Doctor, Faq, Hospital, KnowledgeChange, MarkedAnswer, Tried, UnansweredQuestion, VisitingHours, WeeklyRange } from '../types';
+import { DepartmentForm, DoctorForm, FaqForm, VisitingHoursForm } from './editors';
+import { Difference } from './form';
+import { HospitalForm } from './hospital';
 import { ImportDialog } from './import';
 
-interface Facts { revision: string; faqs: Faq[]; departments: Department[]; doctors: Doctor[] }
-const tabs = ['faqs', 'doctors', 'departments', 'unanswered', 'review', 'history'] as const;
-type Editing = { kind: 'faqs'; row: Faq; fresh: boolean } | { kind: 'doctors'; row: Doctor; fresh: boolean } | { kind: 'departments'; row: Department; fresh: boolean };
+interface Facts { revision: string; hospital?: Hospital; faqs: Faq[]; departments: Department[]; doctors: Doctor[]; visitingHours: VisitingHours[] }
+const tabs = ['faqs', 'doctors', 'departments', 'visitingHours', 'hospital', 'unanswered', 'review', 'history'] as const;
+type Editing = { kind: 'visitingHours'; row: VisitingHours; fresh: boolean } | { kind: 'faqs'; row: Faq; fresh: boolean } | { kind: 'doctors'; row: Doctor; fresh: boolean } | { kind: 'departments'; row: Department; fresh: boolean };
 
 const emptyFaq = (question = ''): Faq => ({ key: '', question, alternatives: [], answer: '', category: 'general', language: '', source: '' });
 const emptyDoctor = (): Doctor => ({ key: '', name: '', title: '', departmentKey: '', specialties: [], languages: [], qualifications: [], roster: [], rosterNote: '', consultationFee: '' });
+const emptyVisitingHours = (): VisitingHours => ({ key: '', area: '', aliases: [], hours: [], note: '' });
 const emptyDepartment = (): Department => ({ key: '', name: '', aliases: [], description: '', location: '', phone: '', hours: [], hoursNote: '' });
 
 export default function KnowledgePage({ route }: { route: string[] }) {
@@ -41,13 +44,14 @@ export default function KnowledgePage({ route }: { route: string[] }) {
     if (!key || !facts.value) return;
     if (tab === 'faqs') { const row = facts.value.faqs.find((one) => one.key === key); if (row) setEditing({ kind: 'faqs', row, fresh: false }); }
     if (tab === 'doctors') { const row = facts.value.doctors.find((one) => one.key === key); if (row) setEditing({ kind: 'doctors', row, fresh: false }); }
+    if (tab === 'visitingHours') { const row = facts.value.visitingHours.find((one) => one.key === key); if (row) setEditing({ kind: 'visitingHours', row, fresh: false }); }
     if (tab === 'departments') { const row = facts.value.departments.find((one) => one.key === key); if (row) setEditing({ kind: 'departments', row, fresh: false }); }
   }, [key, tab, facts.value === null]);
   const done = () => { setEditing(null); if (key) go('knowledge', tab); facts.reload(); };
-  const isList = tab === 'faqs' || tab === 'doctors' || tab === 'departments';
+  const isList = tab === 'faqs' || tab === 'doctors' || tab === 'departments' || tab === 'visitingHours';
   const words = query.toLowerCase().split(/\s+/).filter((word) => word !== '');
   const fits = (...texts: string[]) => words.every((word) => texts.some((text) => text.toLowerCase().includes(word)));
-  const add = () => setEditing(tab === 'faqs' ? { kind: 'faqs', row: emptyFaq(), fresh: true } : tab === 'doctors' ? { kind: 'doctors', row: emptyDoctor(), fresh: true } : { kind: 'departments', row: emptyDepartment(), fresh: true });
+  const add = () => setEditing(tab === 'faqs' ? { kind: 'faqs', row: emptyFaq(), fresh: true } : tab === 'doctors' ? { kind: 'doctors', row: emptyDoctor(), fresh: true } : tab === 'visitingHours' ? { kind: 'visitingHours', row: emptyVisitingHours(), fresh: true } : { kind: 'departments', row: emptyDepartment(), fresh: true });
   const list = useRef<HTMLDivElement>(null);
   return (
     <div class="page">
@@ -77,11 +81,13 @@ export default function KnowledgePage({ route }: { route: string[] }) {
                 {desk.isAdmin && <button class="primary" onClick={add}><Icon name="plus" />{T.knowledge.add}</button>}
               </div>
             )}
-            {facts.value === null && facts.error === null && isList && <Loading />}
+            {facts.value === null && facts.error === null && (isList || tab === 'hospital') && <Loading />}
             {facts.value !== null && tab === 'faqs' && <Rows rows={facts.value.faqs.filter((one) => fits(one.question, one.answer, one.category, ...one.alternatives))} title={(one) => one.question} text={(one) => one.answer} tag={(one) => plain(one.category)} onOpen={(row) => setEditing({ kind: 'faqs', row, fresh: false })} />}
             {facts.value !== null && tab === 'doctors' && <Rows rows={facts.value.doctors.filter((one) => fits(one.name, one.title, one.departmentKey, ...one.specialties))} title={(one) => `${one.title.split(',')[0] ?? ''} ${one.name}`.trim()}
-              text={(one) => one.roster.map((entry) => `${(T.weekdays[entry.weekday] ?? '').slice(0, 3)} ${clockOf(entry.startMinute)}–${clockOf(entry.endMinute)}`).join(', ')} tag={(one) => facts.value!.departments.find((d) => d.key === one.departmentKey)?.name ?? one.departmentKey} onOpen={(row) => setEditing({ kind: 'doctors', row, fresh: false })} />}
+              text={(one) => weekOf(one.roster)} tag={(one) => facts.value!.departments.find((d) => d.key === one.departmentKey)?.name ?? one.departmentKey} onOpen={(row) => setEditing({ kind: 'doctors', row, fresh: false })} />}
             {facts.value !== null && tab === 'departments' && <Rows rows={facts.value.departments.filter((one) => fits(one.name, one.description, one.location, ...one.aliases))} title={(one) => one.name} text={(one) => one.description || one.location} tag={(one) => one.phone} onOpen={(row) => setEditing({ kind: 'departments', row, fresh: false })} />}
+            {facts.value !== null && tab === 'visitingHours' && <Rows rows={facts.value.visitingHours.filter((one) => fits(one.area, one.note, ...one.aliases))} title={(one) => one.area} text={(one) => [weekOf(one.hours) || T.knowledge.noVisits, one.note].join(' · ')} tag={() => ''} onOpen={(row) => setEditing({ kind: 'visitingHours', row, fresh: false })} />}
+            {facts.value !== null && tab === 'hospital' && <HospitalForm key={facts.value.hospital?.revision ?? ''} stored={facts.value.hospital} onDone={facts.reload} />}
             {tab === 'unanswered' && <Unanswered canEdit={desk.isAdmin} onAnswer={(question) => setEditing({ kind: 'faqs', row: emptyFaq(question.slice(0, 300)), fresh: true })} />}
             {tab === 'review' && <Review />}
             {tab === 'history' && <History />}
@@ -92,9 +98,25 @@ export default function KnowledgePage({ route }: { route: string[] }) {
       {editing?.kind === 'faqs' && <FaqForm row={editing.row} fresh={editing.fresh} onClose={() => { setEditing(null); if (key) go('knowledge', tab); }} onDone={done} />}
       {editing?.kind === 'doctors' && <DoctorForm row={editing.row} fresh={editing.fresh} departments={facts.value?.departments ?? []} onClose={() => { setEditing(null); if (key) go('knowledge', tab); }} onDone={done} />}
       {editing?.kind === 'departments' && <DepartmentForm row={editing.row} fresh={editing.fresh} onClose={() => { setEditing(null); if (key) go('knowledge', tab); }} onDone={done} />}
+      {editing?.kind === 'visitingHours' && <VisitingHoursForm row={editing.row} fresh={editing.fresh} onClose={() => { setEditing(null); if (key) go('knowledge', tab); }} onDone={done} />}
       {importing && <ImportDialog onClose={() => { setImporting(false); facts.reload(); }} />}
     </div>
   );
+}
+
+// "Mon–Fri 09:00–17:00, Sat 09:00–13:00": days that follow one another and have the same times together.
+function weekOf(ranges: WeeklyRange[]): string {
+  const names = Object.keys(T.weekdays);
+  const short = (day: number) => (T.weekdays[names[day]!] ?? '').slice(0, 3);
+  const times = names.map((day) => ranges.filter((one) => one.weekday === day).map((one) => `${clockOf(one.startMinute)}–${clockOf(one.endMinute)}`).join(', '));
+  const parts: string[] = [];
+  for (let from = 0; from < 7;) {
+    let end = from + 1;
+    while (end < 7 && times[end] === times[from]) ++end;
+    if (times[from] !== '') parts.push(`${short(from)}${end - from > 1 ? `–${short(end - 1)}` : ''} ${times[from]}`);
+    from = end;
+  }
+  return parts.join('; ');
 }
 
 function Rows<R extends { key: string }>({ rows, title, text, tag, onOpen }: { rows: R[]; title: (row: R) => string; text: (row: R) => string; tag: (row: R) => string; onOpen: (row: R) => void }) {
@@ -119,7 +141,7 @@ function TryOut() {
   const [text, setText] = useState('');
   const [tried, setTried] = useState<Tried | null>(null);
   const action = useAction();
-  const pages: Record<string, string> = { faq: 'faqs', doctor: 'doctors', department: 'departments' };
+  const pages: Record<string, string> = { faq: 'faqs', doctor: 'doctors', department: 'departments', visiting_hours: 'visitingHours' };
   return (
     <section class="card stack" aria-label={T.knowledge.tryTitle}>
       <h2>{T.knowledge.tryTitle}</h2>
@@ -209,7 +231,7 @@ function History() {
           <li key={one.id} class="card">
             <details class="diff">
               <summary><span class="strong">{T.knowledge.kinds[one.kind] ?? one.kind} {one.key}</span> {T.knowledge.actions[one.action] ?? ''} · {who(one)} · {fullTime(one.changeTime)}</summary>
-              <Difference before={one.before} after={one.after} />
+              <Difference before={fieldsOf(one.before)} after={fieldsOf(one.after)} />
             </details>
           </li>
         ))}
@@ -220,28 +242,8 @@ function History() {
 
 function fieldsOf(json: string): Record<string, unknown> {
   try {
-    const row = (json === '' ? {} : JSON.parse(json)) as Record<string, unknown>;
-    delete row.revision;
-    delete row.updateTime;
-    return row;
+    return (json === '' ? {} : JSON.parse(json)) as Record<string, unknown>;
   } catch {
     return {};  // cut short by the history's own limit
   }
 }
-
-function Difference({ before, after }: { before: string; after: string }) {
-  const a = fieldsOf(before);
-  const b = fieldsOf(after);
-  const text = (value: unknown) => value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value, null, 1);
-  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => text(a[name]) !== text(b[name]));
-  return <dl class="facts">{names.map((name) => [<dt key={name}>{plain(name)}</dt>, <dd key={`${name}-`}>{text(a[name]) !== '' && <pre><del>{text(a[name])}</del></pre>}{text(b[name]) !== '' && <pre><ins>{text(b[name])}</ins></pre>}</dd>])}</dl>;
-}
-
-export async function saveRow<R extends { key: string; revision?: string; updateTime?: string }>(collection: string, row: R, fresh: boolean): Promise<void> {
-  const { revision, updateTime: _, ...body } = row;
-  if (fresh) await call('POST', `/v1/knowledge/${collection}`, body);
-  else await call('PUT', `/v1/knowledge/${collection}/${segment(row.key)}`, body, revision ? { 'if-match': `"${revision}"` } : {});
-  toast(T.common.saved);
-}
-export const deleteRow = async (collection: string, key: string): Promise<void> => { await call('DELETE', `/v1/knowledge/${collection}/${segment(key)}`); };
-

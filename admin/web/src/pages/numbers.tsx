@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError, get, lines, post } from '../api';
+import { ApiError, call, get, lines, post, segment } from '../api';
 import { ago, fullTime } from '../format';
 import { useLive } from '../live';
 import { Icon } from '../parts/icons';
-import { Dialog, Empty, Field, Loading, Trouble, textOf, useAction, useLoad, useNow } from '../parts/ui';
+import { Dialog, Empty, Field, Loading, Trouble, textOf, toast, useAction, useLoad, useNow } from '../parts/ui';
 import { useDesk } from '../session';
 import { T } from '../texts';
 import type { NumberInfo } from '../types';
@@ -22,7 +22,6 @@ export function warnings(number: NumberInfo, now: number): string[] {
   if (number.state === 'NUMBER_STATE_CONNECTED' && number.lastSentTime && before(number.lastSentTime, 60_000)
       && (number.lastServerAckTime === undefined || Date.parse(number.lastServerAckTime) < Date.parse(number.lastSentTime))) found.push(T.numbers.quiet);
   if (number.linkTime && before(number.phoneSeenTime, tenDays)) found.push(T.numbers.phoneAway);
-  if (!number.botEnabled) found.push(T.numbers.botOff);
   return found;
 }
 
@@ -51,7 +50,7 @@ export default function NumbersPage(_: { route: string[] }) {
         {list.value?.numbers.map((number) => {
           const notes = warnings(number, now);
           const bad = trouble.has(number.state) || number.sendState === 'SEND_STATE_HELD';
-          const flows = number.state === 'NUMBER_STATE_CONNECTED' && notes.length === 0;
+          const flows = number.state === 'NUMBER_STATE_CONNECTED' && notes.length === 0 && number.botEnabled;
           const plainRow = number.state === 'NUMBER_STATE_NO_DEVICE' || number.state === 'NUMBER_STATE_STOPPED';
           return (
             <section key={number.id} class="card stack" aria-label={number.name}>
@@ -60,6 +59,7 @@ export default function NumbersPage(_: { route: string[] }) {
                 <span class={`tag ${bad ? 'red' : flows ? 'good' : plainRow ? 'here' : ''}`}><span class={`dot ${bad ? 'bad' : flows ? 'good' : plainRow ? '' : 'warn'}`} />{T.numbers.states[number.state] ?? number.state}</span>
               </div>
               {(number.phone !== '' || number.displayName !== '') && <p><bdi>{number.displayName}</bdi> <span class="quiet">{number.phone}</span></p>}
+              {number.state !== 'NUMBER_STATE_NO_DEVICE' && <BotSwitch number={number} onDone={list.reload} />}
               {notes.map((note) => <p key={note} class="tag wide"><Icon name="warning" size={16} />{note}</p>)}
               <dl class="facts">
                 <Flow name={T.numbers.lastIn} time={number.lastReceivedTime} now={now} />
@@ -87,6 +87,29 @@ export default function NumbersPage(_: { route: string[] }) {
 const Flow = ({ name, time, now }: { name: string; time?: string; now: number }) => (
   <><dt>{name}</dt><dd>{time ? <time dateTime={time} title={fullTime(time)}>{T.numbers.ago(ago(time, now))}</time> : T.numbers.never}</dd></>
 );
+
+// Silences the assistant on one number, or lets it answer again. Others see how it stands. What comes over the webhook
+// is answered all the same, so a number without a device has no switch.
+function BotSwitch({ number, onDone }: { number: NumberInfo; onDone: () => void }) {
+  const desk = useDesk();
+  const action = useAction();
+  const turn = (botEnabled: boolean) => action.run(async () => {
+    try {
+      await call('PATCH', `/v1/numbers/${segment(number.id)}`, { botEnabled }, { 'if-match': `"${number.etag}"` });
+      toast(T.numbers.botNow(botEnabled));
+    } finally {
+      onDone();
+    }
+  });
+  return (
+    <>
+      <label class="check"><input type="checkbox" role="switch" checked={number.botEnabled} disabled={!desk.isAdmin || action.busy}
+        onClick={(e) => { e.preventDefault(); void turn(!number.botEnabled); }} /> {T.numbers.botSwitch}</label>
+      {!number.botEnabled && <p class="tag wide red"><Icon name="warning" size={16} />{T.numbers.botOff}</p>}
+      <Trouble error={action.error} />
+    </>
+  );
+}
 
 function UnlinkDialog({ number, onClose }: { number: NumberInfo; onClose: () => void }) {
   const [force, setForce] = useState(false);
