@@ -91,7 +91,10 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
         auto made = claude::MakeClient(executor, ClientOptionsOf(config, model), owner->claude_metrics_);
         found = owner->clients_.emplace(model, made.ok() ? *std::move(made) : nullptr).first;
       }
-      return found == owner->clients_.end() ? nullptr : found->second.get();
+      claude::Client* const client = found == owner->clients_.end() ? nullptr : found->second.get();
+      // The experiment then compares the configured model with itself: somebody has to know.
+      if (client == nullptr) log::Warning("experiment_model_unused", {{"model", log::Public(model)}});
+      return client;
     };
   }
   assistant->answers_ = std::make_unique<AnswerMaker>(assistant->client_.get(), assistant->facts_, assistant->texts_,

@@ -91,9 +91,8 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
 Store::~Store() = default;
 
 std::vector<grpc::Service*> Store::services() {
-  return {&access_service_,  &conversation_service_, &knowledge_service_, &device_service_,
-          &patient_service_, &task_service_,         &audit_service_,     &report_service_,
-          &desk_service_,    &experiment_service_};
+  return {&access_service_, &conversation_service_, &knowledge_service_, &device_service_, &patient_service_,
+          &task_service_,   &audit_service_,        &report_service_,    &desk_service_,   &experiment_service_};
 }
 
 }  // namespace medidesk::store

@@ -124,8 +124,8 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver> {
   boost::asio::steady_timer retry_;  // between two tries of the store
   bool reading_paused_ = false;
   boost::asio::steady_timer reading_;  // cancelled when it may go on
-  std::deque<wa::Node> unwanted_;    // stanzas to acknowledge
-  bool stopping_ = false;            // Stop or Abandon was called
+  std::deque<wa::Node> unwanted_;      // stanzas to acknowledge
+  bool stopping_ = false;              // Stop or Abandon was called
   bool abandoned_ = false;
   bool stopped_ = false;  // the listener hears nothing more
 };

@@ -152,7 +152,7 @@ begin
    where f.at is not null;
   insert into roll_facts select number_id, '', 'handovers', sum(n) from roll_facts where kind = 'handover_reason' group by 1;
   insert into roll_facts
-  select coalesce((select c.number_id from public.conversations c where c.contact_id = k.id order by c.created_at limit 1), medidesk.webhook_number('')),
+  select coalesce((select c.number_id from public.conversations c where c.contact_id = k.id and c.merged_into is null order by c.created_at limit 1), medidesk.webhook_number('')),
          '', 'new_contacts', count(*)
     from public.contacts k where k.created_at >= p_slot and k.created_at < v_end and k.merged_into is null group by 1;
 

@@ -335,8 +335,8 @@ bool ContractsAreLinked() {
          store::v1::Patient::descriptor() != nullptr && store::v1::Task::descriptor() != nullptr &&
          store::v1::AuditRecord::descriptor() != nullptr && store::v1::Staff::descriptor() != nullptr &&
          store::v1::InboxRow::descriptor() != nullptr && store::v1::UpsertNumberRequest::descriptor() != nullptr &&
-         store::v1::Counts::descriptor() != nullptr && gateway::v1::QrCode::descriptor() != nullptr &&
-         assistant::v1::InboundText::descriptor() != nullptr;
+         store::v1::Experiment::descriptor() != nullptr && store::v1::Counts::descriptor() != nullptr &&
+         gateway::v1::QrCode::descriptor() != nullptr && assistant::v1::InboundText::descriptor() != nullptr;
 }
 
 [[noreturn]] void Broken(const Route& route, const char* what) {
