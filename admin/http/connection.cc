@@ -182,7 +182,7 @@ class Connection final : public ConnectionBase, private BodyWriter {
 
   // False when the client took no answer.
   asio::awaitable<bool> Write() {
-    if (!reader_.keep_alive() || core_->stopping) response_.close = true;
+    if (!reader_.keep_alive() || core_->leaving) response_.close = true;
     SetDeadline(core_->options.write_timeout);
     const bool head_only = reader_.request().method == "HEAD";
     output_.clear();

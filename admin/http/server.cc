@@ -21,6 +21,9 @@ using asio::ip::tcp;
 namespace {
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+// How long a server that stops still takes connections: a balancer hears of the stop when we do, and what it sent
+// before is answered.
+constexpr std::chrono::milliseconds kLeave{300};
 constexpr std::chrono::milliseconds kAcceptPause{20};  // when full, or out of file descriptors
 
 std::chrono::milliseconds SweepInterval(const Server::Options& options) {
@@ -126,12 +129,15 @@ asio::awaitable<void> Server::Core::Sweep() {
 }
 
 asio::awaitable<void> Server::Core::Drain(std::chrono::milliseconds grace) {
+  const Clock::time_point end = Clock::now() + grace;
+  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Strand> pause(strand);
+  leaving = true;
+  pause.expires_after(std::min(kLeave, grace / 4));
+  co_await pause.async_wait(kTuple);
   stopping = true;
   boost::system::error_code ignored;
   acceptor.close(ignored);
   CloseAll(/*only_idle=*/true);
-  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Strand> pause(strand);
-  const Clock::time_point end = Clock::now() + grace;
   while (connections > 0 && Clock::now() < end) {
     pause.expires_after(std::chrono::milliseconds(5));
     co_await pause.async_wait(kTuple);

@@ -63,7 +63,8 @@ class Server {
   int connections() const;
   int in_flight() const;
 
-  // Stops accepting, closes idle connections, lets running requests finish (their answers say
+  // Still accepts for 0.3 s (at most a quarter of `grace`): a balancer has sent to us until just now. Then stops
+  // accepting, closes idle connections, lets running requests finish (their answers say
   // `connection: close`) for at most `grace`, then closes what is left. A handler that still runs
   // then goes on without a connection: keep what it uses until the event loop has stopped.
   boost::asio::awaitable<void> Stop(std::chrono::milliseconds grace);

@@ -67,7 +67,8 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Strand> sweep_timer;
   std::uint16_t port = 0;
 
-  std::atomic<bool> stopping{false};
+  std::atomic<bool> leaving{false};   // a stop has begun: every answer is its connection's last
+  std::atomic<bool> stopping{false};  // no connection and no request is taken any more
   std::atomic<int> connections{0};
   std::atomic<int> in_flight{0};
   std::atomic<std::int64_t> body_budget;

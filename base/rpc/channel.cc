@@ -44,9 +44,12 @@ absl::StatusOr<Channel> Connect(const std::string& address, const ChannelOptions
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
   arguments.SetLoadBalancingPolicyName("round_robin");
+  // A server that is about to stop says so (server.cc): new calls go to the others before it refuses them.
+  arguments.SetServiceConfigJSON(R"({"healthCheckConfig":{"serviceName":""}})");
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);  // also the connect time-out
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  // While one of two instances restarts its callers knock this often, so that it is found before the other one stops.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 2'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

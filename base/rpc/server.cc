@@ -13,6 +13,9 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "base/log.h"
 #include "grpc/health/v1/health.pb.h"
 
@@ -21,6 +24,10 @@ namespace {
 
 // After cancellation handlers end soon; one that does not is a bug and must not hold up the exit for ever.
 constexpr std::chrono::seconds kCancelGrace{5};
+
+// How long a server that stops still takes calls: callers learn from NOT_SERVING to go elsewhere, and what they sent
+// before they knew is answered.
+constexpr std::chrono::milliseconds kLeave{300};
 
 // Health and reflection are plug-ins of the whole process.
 void EnablePlugins() {
@@ -137,6 +144,7 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   stopped_ = true;
   const auto deadline = std::chrono::steady_clock::now() + grace;
   server_->GetHealthCheckService()->Shutdown();
+  if (!ports_.empty()) std::this_thread::sleep_for(std::min(kLeave, grace / 4));
   local_->open = false;
   dispatcher_.Close();
   dispatcher_.CancelEndless();

@@ -49,8 +49,9 @@ class Server {
   // For clients in this process.
   Channel InProcessChannel();
 
-  // Says NOT_SERVING, takes no new calls, ends endless streams, waits at most `grace` for the calls that
-  // run, then cancels them and waits for their end. Blocks: not from the event loop. Idempotent.
+  // Says NOT_SERVING and, when it listens, still takes calls for 0.3 s (at most a quarter of `grace`), so that callers
+  // go elsewhere first. Then takes no new calls, ends endless streams, waits until `grace` is over for the calls that
+  // run, cancels them and waits for their end. Blocks: not from the event loop. Idempotent.
   void Shutdown(std::chrono::milliseconds grace);
   // The same for a coroutine.
   asio::awaitable<void> Drain(std::chrono::milliseconds grace);

@@ -136,6 +136,34 @@ TEST_F(ServerTest, AnswersHealthChecks) {
   EXPECT_EQ(CallRaw(channel, method, "\x0a\x01?"), "error 5");  // NOT_FOUND
 }
 
+TEST_F(ServerTest, IsLeftAloneByItsCallersOnceItSaysThatItDoesNotServe) {
+  const auto leaving = Start("127.0.0.1:0");
+  ASSERT_TRUE(leaving.ok());
+  prometheus::Registry registry;
+  Dispatcher dispatcher(loop_.executor(), registry, {.service = "other"});
+  EchoServiceImpl other_echo(dispatcher);
+  ServerOptions options;
+  options.addresses = {"[::1]:" + std::to_string((*leaving)->port())};  // the same name, another instance
+  const auto other = Server::Start(dispatcher, {&other_echo}, options);
+  if (!other.ok()) GTEST_SKIP() << "skipped: this machine has no ::1";
+  const auto channel = Connect(Localhost(**leaving));
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while ((echo_.started == 0 || other_echo.started == 0) && std::chrono::steady_clock::now() < end) {
+    EXPECT_TRUE(Describe(channel).ok());
+  }
+  ASSERT_GT(echo_.started, 0);
+  ASSERT_GT(other_echo.started, 0);
+
+  (*leaving)->SetServing("", false);
+  int alone = 0;  // calls in a row that the other one answered
+  while (alone < 20 && std::chrono::steady_clock::now() < end) {
+    const int before = other_echo.started;
+    EXPECT_TRUE(Describe(channel).ok());
+    alone = other_echo.started > before ? alone + 1 : 0;
+  }
+  EXPECT_EQ(alone, 20);
+}
+
 // Reads one answer of a bidirectional stream.
 class OneAnswer final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:

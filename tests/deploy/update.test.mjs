@@ -43,7 +43,9 @@ async function startSystem(instances) {
         return (await asked.ended).code === 0;
       });
     },
-    // What Kubernetes or an operator does to one instance: no new requests to it, TERM, the new one, wait until it is ready.
+    // What Kubernetes or an operator does to one instance: no new requests to it, TERM, the new one, wait until it is
+    // ready, and until its callers have found it again: they knock every half second (base/rpc/channel.cc), the chart
+    // waits minReadySeconds.
     async replace(service, name) {
       if (service === 'admin') serving.delete(name);
       const ended = await stop(running[`${service} ${name}`]);
@@ -51,6 +53,7 @@ async function startSystem(instances) {
       system.start(service, name);
       await system.ready(service, name);
       if (service === 'admin') serving.add(name);
+      await pause(1000);
     },
     async stop() {
       await Promise.all(Object.values(running).map((child) => stop(child)));
