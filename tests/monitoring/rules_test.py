@@ -19,6 +19,12 @@ PROMTOOL = os.path.join(ROOT, "tools", "promtool")
 
 TURNS = 'medidesk_assistant_turns_total{route="webhook",outcome="%s"}'
 REPLY = 'medidesk_assistant_reply_seconds_bucket{route="webhook",le="%s"}'
+GATEWAY_TURNS = 'medidesk_gateway_turns_total{answer="%s"}'
+RECEIVED = 'medidesk_gateway_messages_received_total{number="desk",kind="%s"}'
+FAILED = 'medidesk_gateway_messages_failed_total{number="desk",outcome="%s"}'
+SEND_STATE = 'medidesk_gateway_send_state{number="desk",instance="%s"}'
+CONNECTED = 'medidesk_gateway_number_connected{number="desk",instance="%s"}'
+HELD = 'medidesk_gateway_held_back_seconds_bucket{le="%s"}'
 
 # alert: (series that make it fire, when it is looked at, labels of the alert, series that leave it quiet).
 # Series are one value a minute, in promtool's notation.
@@ -48,6 +54,23 @@ CASES = {
                                 'medidesk_gateway_heartbeats_total{instance="a",outcome="ok"}': "9x20"}, "10m", {"instance": "a"},
                                {'medidesk_gateway_heartbeats_total{instance="a",outcome="failed"}': "0+1x20",
                                 'medidesk_gateway_heartbeats_total{instance="a",outcome="ok"}': "0+11x20"}),
+    "MediDeskStanzasUnstored": ({'medidesk_gateway_stanzas_waiting{instance="a"}': "0 80x20"}, "10m", {"instance": "a"},
+                                {'medidesk_gateway_stanzas_waiting{instance="a"}': "0 80 0 80 0 80 0 80 0 80 0 80"}),
+    "MediDeskGatewayApologies": ({GATEWAY_TURNS % "apology": "0+1x60", GATEWAY_TURNS % "assistant": "0+9x60"}, "45m", {},
+                                 {GATEWAY_TURNS % "apology": "0 1x60", GATEWAY_TURNS % "assistant": "0+9x60"}),
+    "MediDeskMessagesUnreadable": ({RECEIVED % "undecryptable": "0+1x60", RECEIVED % "text": "0+5x60"}, "45m", {"number": "desk"},
+                                   {RECEIVED % "undecryptable": "0+1x60", RECEIVED % "text": "0+50x60"}),
+    "MediDeskMessagesUnconfirmed": ({FAILED % "unknown": "0+1x20"}, "10m", {"number": "desk"},
+                                    {FAILED % "unknown": "0 1x20", FAILED % "discarded": "0+5x20"}),
+    "MediDeskMessagesFail": ({'medidesk_gateway_sends_refused_total{number="desk"}': "0+1x20"}, "10m", {"number": "desk"},
+                             {FAILED % "failed": "0 1x20", FAILED % "discarded": "0+5x20"}),
+    # A gateway that gave the number up still shows what it last saw.
+    "MediDeskSendingHeld": ({SEND_STATE % "a": "1 3x20", CONNECTED % "a": "1x20", SEND_STATE % "b": "1x20", CONNECTED % "b": "0x20"}, "5m", {"number": "desk"},
+                            {SEND_STATE % "a": "1 3x20", CONNECTED % "a": "0x20", SEND_STATE % "b": "1x20", CONNECTED % "b": "1x20"}),
+    "MediDeskSendingLimited": ({SEND_STATE % "a": "1 2x40", CONNECTED % "a": "1x40"}, "30m", {"number": "desk"},
+                               {SEND_STATE % "a": "1 2 2 2 1x40", CONNECTED % "a": "1x40"}),
+    "MediDeskRepliesHeldBack": ({HELD % "34": "0+1x60", HELD % "60": "0+5x60", HELD % "+Inf": "0+5x60", "medidesk_gateway_held_back_seconds_count": "0+5x60"}, "40m", {},
+                                {HELD % "3": "0+5x60", HELD % "34": "0+5x60", HELD % "+Inf": "0+5x60", "medidesk_gateway_held_back_seconds_count": "0+5x60"}),
     "MediDeskWebhookErrors": ({'medidesk_webhook_requests_total{code="200"}': "0+90x20", 'medidesk_webhook_requests_total{code="503"}': "0+10x20"}, "10m", {},
                               {'medidesk_webhook_requests_total{code="200"}': "0+99x20", 'medidesk_webhook_requests_total{code="503"}': "0+1x20",
                                'medidesk_webhook_requests_total{code="429"}': "0+50x20"}),
