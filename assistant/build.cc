@@ -10,7 +10,7 @@ namespace medidesk::assistant {
 
 namespace {
 
-claude::ClientOptions ClientOptionsOf(const AssistantConfig& config, const std::string& model) {
+claude::ClientOptions ClientOptionsOf(const AssistantConfig& config, const std::string& model, UsageRecorder& usage) {
   claude::ClientOptions options;
   options.api_key = claude::ApiKey(config.anthropic_api_key);
   options.base_url = config.anthropic_base_url;
@@ -19,6 +19,9 @@ claude::ClientOptions ClientOptionsOf(const AssistantConfig& config, const std::
   options.fallback_model = config.fallback_model;
   options.max_connections = static_cast<std::size_t>(config.claude_connections);
   options.max_waiting = static_cast<std::size_t>(config.claude_queue);
+  options.on_request = [&usage](std::string_view asked, bool usable, const claude::Usage& used) {
+    usage.Add(asked, usable, used);
+  };
   return options;
 }
 
@@ -32,6 +35,8 @@ void AssistantConfig::Register(FlagSet& flags) {
   flags.Twin("model", "MEDIDESK_MODEL");
   flags.Add("fallback_model", &fallback_model, "model asked when the first gives no answer; empty: none");
   flags.Twin("fallback_model", "MEDIDESK_FALLBACK_MODEL");
+  flags.Add("model_prices", &model_prices,
+            "model=in/out with commas between, in US dollars for a million tokens: what the reports estimate costs by");
   flags.Add("claude_connections", &claude_connections, "connections to Claude", {.min = 1, .max = 1000});
   flags.Add("claude_queue", &claude_queue, "calls that may wait for a connection to Claude",
             {.min = 0, .max = 100'000});
@@ -62,6 +67,8 @@ void AssistantConfig::Register(FlagSet& flags) {
 
 absl::Status AssistantConfig::Check() const {
   if (model.empty()) return Error(absl::StatusCode::kInvalidArgument, "--model: must not be empty");
+  const auto prices = claude::PriceList::Parse(model_prices);
+  if (!prices.ok()) return Error(prices.status().code(), "--model_prices: " + std::string(Text(prices.status())));
   return absl::OkStatus();
 }
 
@@ -71,11 +78,13 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
                                                              const rpc::Channel& store) {
   MD_ASSIGN_OR_RETURN(safety::Gate gate, safety::Gate::Make(safety::EmbeddedTables()));
   MD_ASSIGN_OR_RETURN(safety::Texts texts, safety::Texts::Make(safety::EmbeddedTexts()));
+  MD_ASSIGN_OR_RETURN(claude::PriceList prices, claude::PriceList::Parse(config.model_prices));
   std::unique_ptr<Assistant> assistant(
-      new Assistant(config, executor, registry, store, std::move(gate), std::move(texts)));
+      new Assistant(config, executor, registry, store, std::move(gate), std::move(texts), std::move(prices)));
   if (!config.anthropic_api_key.empty()) {
-    MD_ASSIGN_OR_RETURN(assistant->client_, claude::MakeClient(executor, ClientOptionsOf(config, config.model),
-                                                               assistant->claude_metrics_));
+    MD_ASSIGN_OR_RETURN(assistant->client_,
+                        claude::MakeClient(executor, ClientOptionsOf(config, config.model, assistant->usage_),
+                                           assistant->claude_metrics_));
   }
   AnswerMaker::Options answer_options;
   answer_options.context = config.context;
@@ -88,7 +97,7 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
       const std::lock_guard lock(owner->clients_mutex_);
       auto found = owner->clients_.find(model);
       if (found == owner->clients_.end() && owner->clients_.size() < kMostModels) {
-        auto made = claude::MakeClient(executor, ClientOptionsOf(config, model), owner->claude_metrics_);
+        auto made = claude::MakeClient(executor, ClientOptionsOf(config, model, owner->usage_), owner->claude_metrics_);
         found = owner->clients_.emplace(model, made.ok() ? *std::move(made) : nullptr).first;
       }
       claude::Client* const client = found == owner->clients_.end() ? nullptr : found->second.get();
@@ -110,11 +119,12 @@ absl::StatusOr<std::unique_ptr<Assistant>> Assistant::Create(const AssistantConf
 }
 
 Assistant::Assistant(const AssistantConfig& config, rpc::Dispatcher::Executor executor, prometheus::Registry& registry,
-                     const rpc::Channel& store, safety::Gate gate, safety::Texts texts)
+                     const rpc::Channel& store, safety::Gate gate, safety::Texts texts, claude::PriceList prices)
     : gate_(std::move(gate)),
       texts_(std::move(texts)),
       metrics_(registry),
       claude_metrics_(registry, config.model, config.fallback_model),
+      usage_(executor, store, metrics_.usage_dropped, {.prices = std::move(prices)}),
       dispatcher_(executor, registry, {.service = "assistant", .max_in_flight = config.assistant_max_in_flight}),
       tokens_(rpc::TokenCheck::AskStore(store)),
       guard_(&tokens_, {}),
@@ -129,6 +139,7 @@ Assistant::~Assistant() { Stop(); }
 
 void Assistant::Start() {
   facts_.Start();
+  usage_.Start();
   if (client_ != nullptr) {
     boost::asio::co_spawn(dispatcher_.executor(), client_->Probe(), boost::asio::detached);
   } else {
@@ -136,6 +147,9 @@ void Assistant::Start() {
   }
 }
 
-void Assistant::Stop() { facts_.Stop(); }
+void Assistant::Stop() {
+  facts_.Stop();
+  usage_.Stop();
+}
 
 }  // namespace medidesk::assistant

@@ -16,6 +16,7 @@
 #include "assistant/service/assistant_service.h"
 #include "assistant/service/fact_cache.h"
 #include "assistant/service/turn_flow.h"
+#include "assistant/service/usage_recorder.h"
 #include "base/flags.h"
 #include "base/rpc/call_guard.h"
 #include "base/rpc/channel.h"
@@ -29,6 +30,7 @@ struct AssistantConfig {
   std::string anthropic_ca_file;
   std::string model = "claude-haiku-5-5";
   std::string fallback_model = "claude-sonnet-5-5";
+  std::string model_prices = "claude-haiku-5-5=0.10/0.50,claude-sonnet-5-5=2/10";  // claude::PriceList
   int claude_connections = 64;
   int claude_queue = 256;
   int assistant_max_in_flight = 512;
@@ -61,18 +63,19 @@ class Assistant {
   // Before the server starts: see CallGuard.
   void TrustNetwork(bool trust) { guard_.TrustNetwork(trust); }
 
-  // Follows the facts and asks what the models can do.
+  // Follows the facts, tells the store what the models use, and asks what the models can do.
   void Start();
   void Stop();
 
  private:
   Assistant(const AssistantConfig& config, rpc::Dispatcher::Executor executor, prometheus::Registry& registry,
-            const rpc::Channel& store, safety::Gate gate, safety::Texts texts);
+            const rpc::Channel& store, safety::Gate gate, safety::Texts texts, claude::PriceList prices);
 
   const safety::Gate gate_;
   const safety::Texts texts_;
   AssistantMetrics metrics_;
   claude::Metrics claude_metrics_;
+  UsageRecorder usage_;
   std::unique_ptr<claude::Client> client_;  // null without a key
   std::mutex clients_mutex_;
   std::map<std::string, std::unique_ptr<claude::Client>> clients_;  // of experiments, by model

@@ -72,6 +72,12 @@ asio::awaitable<void> Api::ReadStream(ConnectionPool::Answer& answer, Deadline d
   }
   SseParser parser;
   StreamAccumulator accumulator;
+  // What was used is paid for, whatever becomes of the answer.
+  struct KeepUsage {
+    const StreamAccumulator& from;
+    Attempt& to;
+    ~KeepUsage() { to.response.usage = from.usage(); }
+  } const keep{accumulator, out};
   while (!accumulator.done()) {
     const absl::StatusOr<std::string> bytes = co_await answer.ReadSome(sink.passed ? sink.after_text : deadline);
     if (!bytes.ok()) {

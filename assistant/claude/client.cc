@@ -140,20 +140,32 @@ class CircuitReport {
   bool reported_ = false;
 };
 
-// Counts an attempt, also when it is cancelled.
+// Counts an attempt and what it used, also when it is cancelled.
 class AttemptMeter {
  public:
-  AttemptMeter(Metrics& metrics, const Target& target, const Timing& timing)
-      : metrics_(metrics), target_(target), timing_(timing), start_(timing.now()) {}
-  ~AttemptMeter() { metrics_.OnAttempt(target_.model, outcome_, took()); }
+  AttemptMeter(Metrics& metrics, const Target& target, const ClientOptions& options)
+      : metrics_(metrics), target_(target), options_(options), timing_(options.timing), start_(timing_.now()) {}
+  ~AttemptMeter() {
+    metrics_.OnAttempt(target_.model, outcome_, took());
+    metrics_.OnUsage(target_.model, usage_);
+    // Nothing was sent while all connections were taken.
+    if (options_.on_request && outcome_ != Trouble::kBusy) {
+      options_.on_request(target_.model, outcome_ == Trouble::kNone, usage_);
+    }
+  }
   Clock::duration took() const { return timing_.now() - start_; }
-  void Set(Trouble outcome) { outcome_ = outcome; }
+  void Set(Trouble outcome, const Usage& usage) {
+    outcome_ = outcome;
+    usage_ = usage;
+  }
 
  private:
   Metrics& metrics_;
   const Target& target_;
+  const ClientOptions& options_;
   const Timing& timing_;
   const Clock::time_point start_;
+  Usage usage_;
   Trouble outcome_ = Trouble::kCancelled;
 };
 
@@ -371,7 +383,7 @@ class ClientImpl final : public Client {
 
   asio::awaitable<Attempt> AttemptOnce(Target& target, std::string body, Deadline deadline, Call& call) {
     CircuitReport report(target.circuit);
-    AttemptMeter meter(metrics_, target, options_.timing);
+    AttemptMeter meter(metrics_, target, options_);
     ++call.attempts;
     Attempt attempt;
     if (call.on_text != nullptr) {
@@ -386,8 +398,7 @@ class ClientImpl final : public Client {
     report.Report(attempt.verdict, now());
     const Trouble outcome =
         attempt.verdict.trouble == Trouble::kNone ? OfAnswer(attempt.response) : attempt.verdict.trouble;
-    meter.Set(outcome);
-    metrics_.OnUsage(target.model, attempt.response.usage);
+    meter.Set(outcome, attempt.response.usage);
     if (outcome != Trouble::kNone && outcome != Trouble::kCancelled) Log(target, attempt, outcome, meter.took());
     co_return attempt;
   }

@@ -345,6 +345,28 @@ TEST_F(ClientTest, StaysWithTheFallbackModelWhenAToolLoopBeganThere) {
   EXPECT_THAT(Asked(), ElementsAre(kFallback));
 }
 
+// --- what was used
+
+TEST_F(ClientTest, TellsOfEachRequestAndWhatItUsed) {
+  std::vector<std::string> told;
+  options_.on_request = [&](std::string_view model, bool usable, const Usage& usage) {
+    told.push_back(std::string(model) + (usable ? " ok " : " failed ") + std::to_string(usage.input_tokens) + "/" +
+                   std::to_string(usage.output_tokens));
+  };
+  Fail(529, "overloaded_error");
+  Answer("Of course.");
+  ASSERT_TRUE(Ask().ok());
+  EXPECT_THAT(told, ElementsAre("claude-haiku-5-5 failed 0/0", "claude-haiku-5-5 ok 61/74"));
+
+  told.clear();
+  std::vector<std::string> cut = TextFrames({"Half"});
+  cut.resize(4);
+  peer_.Enqueue(SseReply(cut, /*finish=*/false));
+  EXPECT_FALSE(Stream().ok());
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0], HasSubstr("failed 25/")) << "the input is paid for";
+}
+
 // --- streams
 
 TEST_F(ClientTest, StreamsTheTextAsItComes) {

@@ -35,6 +35,9 @@ class StreamAccumulator {
   // True after message_stop: a connection that ends before has lost the answer.
   bool done() const { return done_; }
 
+  // What the API has said so far that the answer costs, also of one that is cut.
+  const Usage& usage() const { return head_.usage; }
+
   // The answer. INTERNAL unless done(), or when a tool input is not a JSON object although the
   // answer was not cut (the input of a cut answer becomes `{}`; its stop reason tells).
   absl::StatusOr<Response> Finish() const;

@@ -32,7 +32,12 @@ AssistantMetrics::AssistantMetrics(prometheus::Registry& registry)
                                .Name("medidesk_assistant_unstored_emergencies_total")
                                .Help("Emergency texts given while the store could not be reached.")
                                .Register(registry)
-                               .Add({})) {
+                               .Add({})),
+      usage_dropped(prometheus::BuildCounter()
+                        .Name("medidesk_assistant_usage_dropped_total")
+                        .Help("Requests to models whose use the reports do not show.")
+                        .Register(registry)
+                        .Add({})) {
   // There from the start, so that a rate over them is defined.
   for (const char* severity : {"none", "lite", "emergency"}) verdicts.Add({{"severity", severity}});
 }

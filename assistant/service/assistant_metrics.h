@@ -7,6 +7,7 @@
 //   medidesk_assistant_gate_verdicts_total{severity}
 //   medidesk_assistant_checks_failed_total{rule}    model texts that an output check stopped
 //   medidesk_assistant_unstored_emergencies_total   emergency texts given while the store was down
+//   medidesk_assistant_usage_dropped_total          requests to models whose use the reports do not show
 #pragma once
 
 #include <prometheus/counter.h>
@@ -34,6 +35,7 @@ struct AssistantMetrics {
   prometheus::Family<prometheus::Counter>& verdicts;
   prometheus::Family<prometheus::Counter>& checks_failed;
   prometheus::Counter& unstored_emergencies;
+  prometheus::Counter& usage_dropped;
 };
 
 }  // namespace medidesk::assistant
