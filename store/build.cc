@@ -23,6 +23,10 @@ void StoreConfig::Register(FlagSet& flags) {
   flags.Twin("hospital_file", "MEDIDESK_HOSPITAL_FILE");
   flags.Add("retention_days", &retention_days, "texts older than this many days are deleted; 0: kept",
             {.min = 0, .max = 36'500});
+  flags.Add("takeover_quiet_minutes", &takeover_quiet_minutes,
+            "a conversation that staff took over goes back to the assistant when nobody wrote for so long; 0: only by "
+            "hand",
+            {.min = 0, .max = 525'600});
 }
 
 absl::Status StoreConfig::Check() const {
@@ -78,6 +82,7 @@ Store::Store(const StoreConfig& config, rpc::Dispatcher::Executor executor, prom
           {.url = Phi(config.database_url),
            .migrate_url = Phi(config.migrate_database_url.empty() ? config.database_url : config.migrate_database_url),
            .retention_days = config.retention_days,
+           .takeover_quiet_minutes = config.takeover_quiet_minutes,
            .on_schema_ready =
                [this, url = Phi(config.database_url), file = config.hospital_file] {
                  if (!file.empty()) MD_RETURN_IF_ERROR(ImportFirstHospitalFile(url, "medidesk_service", file));

@@ -46,6 +46,7 @@ struct StoreConfig {
   std::string webhook_number;
   std::string hospital_file;
   int retention_days = 0;
+  int takeover_quiet_minutes = 0;
 
   void Register(FlagSet& flags);
   absl::Status Check() const;

@@ -91,6 +91,13 @@ void Maintenance::Round(pqxx::connection& connection) {
       session.exec("select medidesk.forget_sent_contents(20000)");
     }
   }
+  if (options_.takeover_quiet_minutes > 0 && now >= next_quiet_) {
+    // One contact a round.
+    const bool returned =
+        session.exec("select medidesk.return_quiet(" + std::to_string(options_.takeover_quiet_minutes) + ")")[0][0]
+            .as<bool>();
+    next_quiet_ = now + (returned ? milliseconds(0) : options_.quiet);
+  }
   if (now >= next_rollup_) {
     // A bounded step; while there is more behind it than the latest quarters, the next comes with the next round.
     constexpr int kMost = 12;

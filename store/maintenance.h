@@ -1,6 +1,6 @@
 // The store's own clockwork, on one thread with one connection of its own: migrations at start,
-// then the sweeper of unanswered turns, the audit sealer, the end of old texts, the rollups of the reports, and the
-// gauges of tables and turns.
+// then the sweeper of unanswered turns, the audit sealer, the end of old texts, the return of quiet conversations to
+// the assistant, the rollups of the reports, and the gauges of tables and turns.
 //
 // A database that is down is waited for; nothing here ends the process. Several stores may run:
 // each job is safe beside itself (advisory locks, SKIP LOCKED).
@@ -34,6 +34,8 @@ class Maintenance {
     std::chrono::milliseconds rollup{10'000};     // of the reports
     int retention_days = 0;                       // texts older than this are deleted; 0: kept
     std::chrono::milliseconds expiry{3'600'000};  // between two passes over all conversations
+    int takeover_quiet_minutes = 0;  // taken over and quiet for so long: back to the assistant; 0: only by hand
+    std::chrono::milliseconds quiet{30'000};  // between looks for quiet ones
     // Called once when the schema is there, again after a failure. May be empty.
     std::function<absl::Status()> on_schema_ready = nullptr;
   };
@@ -60,7 +62,7 @@ class Maintenance {
   const Options options_;
   StoreMetrics& metrics_;
   std::atomic<bool> schema_ready_{false};
-  Clock::time_point next_sweep_{}, next_gauges_{}, next_expiry_{}, next_rollup_{};
+  Clock::time_point next_sweep_{}, next_gauges_{}, next_expiry_{}, next_rollup_{}, next_quiet_{};
   std::mutex mutex_;
   std::condition_variable stop_;
   bool stopping_ = false;  // under mutex_
