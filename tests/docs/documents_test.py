@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 import configuration_table  # noqa: E402
 
 PROGRAMS = None  # set by main
+HEADINGS = 42  # of the original's document
 
 HELP = """medidesk-x: does x
 
@@ -60,6 +61,14 @@ class DocumentsTest(unittest.TestCase):
         self.assertIn("`--database_url`", table)
         self.assertEqual(configuration_table.documented(), table,
                          "renew it: tools/configuration_table.py build/release/bin --write")
+
+    def test_every_heading_of_the_originals_document_has_its_place(self):
+        with open(os.path.join(ROOT, "tests", "docs", "original_headings.txt"), encoding="utf-8") as file:
+            headings = file.read().splitlines()
+        self.assertEqual(len(headings), HEADINGS)
+        with open(os.path.join(ROOT, "docs", "go-live.md"), encoding="utf-8") as file:
+            rows = dict(re.findall(r"^\| (.+?) \| (.+) \|$", file.read(), flags=re.MULTILINE))
+        self.assertEqual([heading for heading in headings if not rows.get(heading, "").strip()], [])
 
     def test_help_is_read_whole(self):
         self.assertEqual(configuration_table.flags_of(HELP), {
