@@ -15,8 +15,7 @@ const CheckContext& Context() {
   static const std::vector<std::string> numbers = {"15550100200", "15550100911"};
   static const std::unordered_set<std::size_t> instructions = InstructionRuns(
       "Use only the facts below. If they do not hold the answer, say that you do not have it and offer the staff. "
-      "Never "
-      "guess hours, prices, names, addresses or policies. Give no medical advice, no diagnosis and no dose.");
+      "Never guess hours, prices, names, addresses or policies. Give no medical advice, no diagnosis and no dose.");
   static const CheckContext context = [] {
     CheckContext made;
     made.allowed_link_hosts = {"www.hill.example"};

@@ -140,7 +140,7 @@ class CircuitReport {
   bool reported_ = false;
 };
 
-// Counts an attempt and what it used, also when it is cancelled.
+// Counts an attempt, also when it is cancelled, and what it used as far as its end was seen.
 class AttemptMeter {
  public:
   AttemptMeter(Metrics& metrics, const Target& target, const ClientOptions& options)

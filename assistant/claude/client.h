@@ -60,7 +60,8 @@ struct ClientOptions {
   std::chrono::milliseconds first_byte_timeout = std::chrono::seconds(15);
   std::chrono::milliseconds silence_timeout = std::chrono::seconds(30);
 
-  // Told of each request that was sent, with what it used as far as the API has said. `usable`: it gave an answer.
+  // Told of each request that was sent, with what it used as far as the API has said; one that
+  // was cancelled may count as nothing used. `usable`: it gave an answer.
   // Must not block; may be empty.
   std::function<void(std::string_view model, bool usable, const Usage& usage)> on_request;
 

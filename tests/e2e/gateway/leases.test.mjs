@@ -38,16 +38,6 @@ describe('two gateways', () => {
     return last;
   }
 
-  // Every login's connection had ended, or was ended by the server, before the next one's began.
-  async function assertOneLoginAtATime(phone) {
-    const events = (await site.sim.events()).filter((event) => ['login', 'close', 'replaced'].includes(event.event));
-    const logins = events.filter((event) => event.event === 'login' && event.phone === phone);
-    for (let i = 1; i < logins.length; ++i) {
-      const end = events.find((event) => event.connection === logins[i - 1].connection && event.event !== 'login');
-      assert.ok(end && end.seq < logins[i].seq, `login ${i} began before the one before had ended: ${JSON.stringify(events)}`);
-    }
-  }
-
   test('kill -9 of the owner: the other has the number in less than 20 s', async () => {
     const phone = await linkedWithStandby();
     const before = await site.number('front-desk');
@@ -60,7 +50,7 @@ describe('two gateways', () => {
     const after = await site.number('front-desk');
     assert.equal(await owner(), site.gateways.b.address);
     assert.equal(Number(after.lease_token), Number(before.lease_token) + 1);
-    await assertOneLoginAtATime(phone);
+    await site.sim.assertOneLoginAtATime(phone);
     assert.equal((await site.sim.devices(phone))[0].pre_keys, 812);
     console.log(`taken over ${taken} ms after kill -9`);
   });
@@ -109,7 +99,7 @@ describe('two gateways', () => {
     await pause(3000);
     assert.deepEqual(await site.number('front-desk'), before);
     assert.equal((await site.events(phone, 'login')).length, 2);
-    await assertOneLoginAtATime(phone);
+    await site.sim.assertOneLoginAtATime(phone);
   });
 
   test('an owner that is alone keeps its socket while the store is away', async () => {
@@ -138,7 +128,7 @@ describe('two gateways', () => {
     const taken = Date.now() - stopped;
     assert.ok(taken < 8_000, `${taken} ms`);
     await site.state('front-desk', 'connected');
-    await assertOneLoginAtATime(phone);
+    await site.sim.assertOneLoginAtATime(phone);
     console.log(`handed over in ${taken} ms`);
   });
 

@@ -88,11 +88,24 @@ export class BaileysClient {
   // A message that Baileys would first want to upload something for.
   relay = (jid, message) => this.socket.relayMessage(jid, message, {});
   static textOf = (message) => message.message?.conversation ?? message.message?.extendedTextMessage?.text;
+  // Ids of the others' stanzas whose text brings this token back.
+  answersTo = (token) => new Set(this.received
+    .filter((message) => !message.key.fromMe && BaileysClient.textOf(message)?.includes(token)).map(({ key }) => key.id));
   // What others wrote, in the order in which it came.
   texts = () => this.received.filter(({ key }) => !key.fromMe).map(BaileysClient.textOf).filter(Boolean);
   // `fromMe`: on another device of ours.
   said = (text, fromMe = false) => until(`"${text}" to arrive`, () =>
     this.received.find((message) => message.key.fromMe === fromMe && BaileysClient.textOf(message) === text));
+
+  // A patient of this name on a phone of their own, linked and open.
+  static async patient(sim, name) {
+    const patient = new BaileysClient(sim);
+    patient.phone = await sim.phone({ name });
+    await patient.linkByQr(patient.phone);
+    patient.creds.me.name = name;
+    await patient.reconnect();
+    return patient;
+  }
 
   // Linked, restarted and open.
   async start(phone) {

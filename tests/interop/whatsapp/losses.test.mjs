@@ -78,25 +78,12 @@ async function startSite() {
   return site;
 }
 
-async function newPatient(sim, name) {
-  const patient = new BaileysClient(sim);
-  patient.phone = await sim.phone({ name });
-  await patient.linkByQr(patient.phone);
-  patient.creds.me.name = name;
-  await patient.reconnect();
-  return patient;
-}
-
-// Ids of the stanzas whose text brings this token back.
-const answersTo = (patient, token) =>
-  new Set(patient.received.filter((message) => !message.key.fromMe && BaileysClient.textOf(message)?.includes(token)).map(({ key }) => key.id));
-
 test(`nothing is lost or doubled over WhatsApp in ${rounds} losses, seed ${seed}`, { timeout: 3_600_000 }, async () => {
   const random = randomNumbers(seed);
   const site = await startSite();
   const people = [];
   try {
-    for (let i = 0; i < patients; ++i) people.push(await newPatient(site.sim, `Patient ${i}`));
+    for (let i = 0; i < patients; ++i) people.push(await BaileysClient.patient(site.sim, `Patient ${i}`));
     let over = false;
     const talk = async (patient, index) => {
       patient.log = [];
@@ -105,7 +92,7 @@ test(`nothing is lost or doubled over WhatsApp in ${rounds} losses, seed ${seed}
         const id = await patient.send(site.address, { text: `question ${token}` });
         patient.log.push({ token, id });
         const end = Date.now() + 1500 + random() * 1500;
-        while (!over && Date.now() < end && answersTo(patient, token).size === 0) await pause(20);
+        while (!over && Date.now() < end && patient.answersTo(token).size === 0) await pause(20);
       }
     };
     const restart = async (name) => {
@@ -145,7 +132,7 @@ test(`nothing is lost or doubled over WhatsApp in ${rounds} losses, seed ${seed}
     await talking;
 
     const missing = () => people.flatMap((patient) =>
-      patient.log.filter(({ token, id }) => patient.receipts.has(id) && answersTo(patient, token).size === 0).map(({ token }) => token));
+      patient.log.filter(({ token, id }) => patient.receipts.has(id) && patient.answersTo(token).size === 0).map(({ token }) => token));
     const undelivered = () => people.flatMap((patient) => patient.log.filter(({ id }) => !patient.receipts.has(id)).map(({ token }) => token));
     await until('every message to be delivered', () => undelivered().length === 0, 120)
       .catch((error) => { throw new Error(`${error.message}: ${undelivered().slice(0, 10)}`); });
@@ -156,7 +143,7 @@ test(`nothing is lost or doubled over WhatsApp in ${rounds} losses, seed ${seed}
     let messages = 0;
     for (const patient of people) {
       const places = patient.log.map(({ token }) => {
-        const ids = answersTo(patient, token);
+        const ids = patient.answersTo(token);
         assert.equal(ids.size, 1, `${token} has ${ids.size} answers`);
         messages += 1;
         return patient.received.findIndex(({ key }) => ids.has(key.id));

@@ -82,25 +82,11 @@ async function startSite() {
   return site;
 }
 
-async function newPatient(sim, name) {
-  const patient = new BaileysClient(sim);
-  patient.phone = await sim.phone({ name });
-  await patient.linkByQr(patient.phone);
-  patient.creds.me.name = name;
-  await patient.reconnect();
-  patient.log = [];  // {token, id} of what was written, in order
-  return patient;
-}
-
-// Ids of the stanzas whose text brings this token back.
-const answersTo = (patient, token) =>
-  new Set(patient.received.filter((message) => !message.key.fromMe && BaileysClient.textOf(message)?.includes(token)).map(({ key }) => key.id));
-
 test('a rolling update hands the number over: nothing lost, nothing twice, never two logins', { timeout: 240_000 }, async () => {
   const site = await startSite();
   const people = [];
   try {
-    for (let i = 0; i < patients; ++i) people.push(await newPatient(site.sim, `Patient ${i}`));
+    for (let i = 0; i < patients; ++i) people.push(Object.assign(await BaileysClient.patient(site.sim, `Patient ${i}`), { log: [] }));  // {token, id} of what was written, in order
     let over = false;
     // One message after another, also while nobody answers.
     const talking = Promise.all(people.map(async (patient, index) => {
@@ -113,7 +99,7 @@ test('a rolling update hands the number over: nothing lost, nothing twice, never
     }));
     talking.catch(() => {});  // told below
     const written = () => people.reduce((sum, patient) => sum + patient.log.length, 0);
-    const answered = () => people.every((patient) => patient.log.some(({ token }) => answersTo(patient, token).size > 0));
+    const answered = () => people.every((patient) => patient.log.some(({ token }) => patient.answersTo(token).size > 0));
     await until('everybody to have an answer', answered);
 
     const handOvers = [];
@@ -133,7 +119,7 @@ test('a rolling update hands the number over: nothing lost, nothing twice, never
 
     const open = (of) => people.flatMap((patient) => patient.log.filter((entry) => of(patient, entry)).map(({ token }) => token));
     await until('every message to be delivered', () => open((patient, { id }) => !patient.receipts.has(id)).length === 0);
-    const missing = () => open((patient, { token }) => answersTo(patient, token).size === 0);
+    const missing = () => open((patient, { token }) => patient.answersTo(token).size === 0);
     await until('every message to be answered', () => missing().length === 0).catch((error) => { throw new Error(`${error.message}: ${missing().slice(0, 10)}`); });
     // A second answer would have been committed by now, or is about to leave: nothing may be on its way any more.
     await until('nothing to be on its way', async () =>
@@ -141,7 +127,7 @@ test('a rolling update hands the number over: nothing lost, nothing twice, never
 
     for (const patient of people) {
       const places = patient.log.map(({ token }) => {
-        const ids = answersTo(patient, token);
+        const ids = patient.answersTo(token);
         assert.equal(ids.size, 1, `${token} has ${ids.size} answers`);
         return patient.received.findIndex(({ key }) => ids.has(key.id));
       });
@@ -149,7 +135,7 @@ test('a rolling update hands the number over: nothing lost, nothing twice, never
     }
     const [{ count }] = await site.sql("select count(*)::int from replies where source in ('apology', 'stale_notice')");
     assert.equal(count, 0);
-    await site.sim.assertOneLoginAtATime(site.phone, 1 + handOvers.length);
+    assert.deepEqual(await site.sim.assertOneLoginAtATime(site.phone), handOvers.map(() => 'close'), 'each old connection was closed by its owner');
     console.log(`${written()} messages; from the old gateway's TERM to the new one's login: ${handOvers.join(' ms, ')} ms`);
   } catch (error) {
     for (const [name, child] of Object.entries(site.children)) console.log(`--- ${name}\n${child.output.slice(-4000)}`);
