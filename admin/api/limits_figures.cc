@@ -17,6 +17,7 @@
 
 #include "admin/api/health.h"
 #include "admin/api/webhook.h"
+#include "base/log.h"
 
 namespace medidesk::admin {
 namespace {
@@ -108,5 +109,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: limits_figures [SECONDS]\n");
     return 2;
   }
+  if (!medidesk::log::Configure("error", "text").ok()) return 2;  // a line for each of a million answers is no help
   medidesk::admin::Run(seconds);
 }

@@ -62,6 +62,10 @@ class RateLimiter {
   std::unique_ptr<std::mutex[]> locks_;
 };
 
+// What a connection waits after its address was refused, before it is read again: a flood on kept connections then
+// costs next to nothing. Callers that heed `retry-after` (at least 1 s) never notice.
+inline constexpr std::chrono::milliseconds kRefusedAddressPause{250};
+
 // What an address counts as: an IPv4 address alone, also when mapped into IPv6; of an IPv6 address its
 // first 64 bits, because one household or machine has all addresses that share them.
 std::string AddressKey(const boost::asio::ip::address& address);

@@ -96,7 +96,9 @@ asio::awaitable<http::Response> Webhook::Post(http::Request& request) {
   if (per_address_.limits() && !request.from_loopback()) {
     if (const auto decision = per_address_.Take(AddressKey(request.peer), now); !decision.allowed) {
       Count(AdminMetrics::Limit::kAddress);
-      co_return limited(decision);
+      http::Response response = limited(decision);
+      response.pause = kRefusedAddressPause;
+      co_return response;
     }
   }
   const auto caller = credentials_.Check(request.Find("authorization"), request.Find("apikey"), options_.system_now());

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <ctime>
 #include <exception>
+#include <optional>
 #include <type_traits>
 
 #include "admin/http/server_core.h"
@@ -65,6 +67,7 @@ class Connection final : public ConnectionBase, private BodyWriter {
       if (only_idle && !idle()) return;
       boost::system::error_code ignored;
       stream_.lowest_layer().close(ignored);
+      if (pause_) pause_->cancel();
     };
     asio::post(stream_.get_executor(), std::move(close));
   }
@@ -81,6 +84,7 @@ class Connection final : public ConnectionBase, private BodyWriter {
       refused = event_ == RequestReader::Event::kRefused;
       const bool written = co_await Write();
       if (!written || response_.close) break;
+      if (response_.pause.count() > 0) co_await Pause();
       response_ = Response{};
       reader_.Reset();
     }
@@ -234,6 +238,15 @@ class Connection final : public ConnectionBase, private BodyWriter {
     co_return !error;
   }
 
+  // Idle meanwhile: a server that stops, or needs room, closes it.
+  asio::awaitable<void> Pause() {
+    SetIdle(true);
+    SetDeadline(response_.pause + std::chrono::seconds(1));  // the first to go where room is short
+    pause_.emplace(stream_.get_executor(), response_.pause);
+    co_await pause_->async_wait(kTuple);
+    pause_.reset();
+  }
+
   // Reads and drops what the client still sends: closing with unread bytes makes the kernel reset
   // the connection, and the client would lose the answer.
   asio::awaitable<void> Linger() {
@@ -257,6 +270,7 @@ class Connection final : public ConnectionBase, private BodyWriter {
   Response response_;
   std::string output_;
   std::string chunk_size_;
+  std::optional<asio::steady_timer> pause_;
 };
 
 template <class Stream>

@@ -40,6 +40,8 @@ struct Response {
   std::string_view content_type = kJson;  // static storage; left out when the body is empty
   std::vector<Header> headers = {};       // without content-length, content-type, connection, date, x-request-id
   bool close = false;                     // ends the connection after this answer
+  // How long the connection reads nothing after this answer: who asks on regardless waits, and costs nothing meanwhile.
+  std::chrono::milliseconds pause{0};
   // Set: the body is what it writes, of a length that nobody knows yet, and `body` is left empty. The
   // request lives until it ends. False, or an exception: the body is cut off, so that the client sees
   // that it is not whole.

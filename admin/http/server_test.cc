@@ -86,6 +86,15 @@ class ServerTest : public testing::Test {
     });
     router.Add("GET", "/large",
                [](Request&) -> asio::awaitable<Response> { co_return JsonResponse(200, std::string(30u << 20, 'x')); });
+    router.Add("GET", "/refused", [this](Request&) -> asio::awaitable<Response> {
+      {
+        const std::lock_guard lock(mutex_);
+        asked_.push_back(std::chrono::steady_clock::now());
+      }
+      Response response = JsonResponse(429, "{}");
+      response.pause = pause_;
+      co_return response;
+    });
     router.Add("GET", "/always", [](Request&) -> asio::awaitable<Response> { co_return JsonResponse(200, "{}"); },
                {.counts = false});
     options.on_answered = [this](const Server::Answered& answered) {
@@ -110,7 +119,9 @@ class ServerTest : public testing::Test {
   }
 
   std::mutex mutex_;
-  std::vector<std::string> answered_;  // under mutex_
+  std::vector<std::string> answered_;                         // under mutex_
+  std::vector<std::chrono::steady_clock::time_point> asked_;  // under mutex_
+  std::chrono::milliseconds pause_{0};                        // of /refused
   IoThreads io_{2};
   Gate gate_{io_.executor()};
   std::unique_ptr<Server> server_;
@@ -324,6 +335,32 @@ TEST_F(ServerTest, RefusesAtOnceWhatIsAboveItsCapacity) {
   EXPECT_EQ(second.Read().status, 200);
   EXPECT_EQ(third.Ask(kHello).status, 200);
   EXPECT_TRUE(ComesToRest(*server_));
+}
+
+TEST_F(ServerTest, ReadsNothingForAWhileAfterAnAnswerThatSaysSo) {
+  constexpr std::string_view kRefused = "GET /refused HTTP/1.1\r\nHost: x\r\n\r\n";
+  pause_ = 300ms;
+  Start();
+  RawClient client(server_->port());
+  EXPECT_EQ(client.Ask(kRefused).status, 429);
+  EXPECT_EQ(client.Ask(kRefused).status, 429);
+  ASSERT_EQ(asked_.size(), 2u);
+  EXPECT_GE(asked_[1] - asked_[0], pause_);
+}
+
+TEST_F(ServerTest, APausedConnectionHoldsNobodyUp) {
+  pause_ = 1h;
+  Server::Options options;
+  options.max_connections = 1;
+  Start(options);
+  RawClient paused(server_->port());
+  EXPECT_EQ(paused.Ask("GET /refused HTTP/1.1\r\nHost: x\r\n\r\n").status, 429);
+  ASSERT_TRUE(paused.Send(kHello));
+  RawClient other(server_->port());  // takes the place of the paused one
+  EXPECT_EQ(other.Ask(kHello).status, 200);
+  EXPECT_EQ(other.Ask("GET /refused HTTP/1.1\r\nHost: x\r\n\r\n").status, 429);
+  Stop(1h);
+  EXPECT_EQ(server_->connections(), 0);
 }
 
 TEST_F(ServerTest, ClosesAnIdleConnectionToMakeRoom) {

@@ -220,7 +220,9 @@ asio::awaitable<absl::StatusOr<TokenChecker::Checked>> RestHandler::Authenticate
 
 std::optional<http::Response> RestHandler::LimitAddress(const http::Request& request) {
   if (!per_address_.limits() || request.from_loopback()) return std::nullopt;
-  return Limit(per_address_, AddressKey(request.peer), AdminMetrics::Limit::kAddress);
+  auto refused = Limit(per_address_, AddressKey(request.peer), AdminMetrics::Limit::kAddress);
+  if (refused) refused->pause = kRefusedAddressPause;
+  return refused;
 }
 
 std::optional<http::Response> RestHandler::Limit(RateLimiter& limiter, std::string_view key,
