@@ -24,12 +24,13 @@ absl::StatusOr<DeviceRestore> PlanRestore(const DeviceBackup& backup, std::strin
   restore.phone = "+" + account.jid.user;
   restore.platform = account.platform;
   restore.business_name = account.business_name;
-  restore.drop = {RecordKind::kSession,    RecordKind::kPreKey,   RecordKind::kSignedPreKey,
-                  RecordKind::kSenderKey,  RecordKind::kRetry,    RecordKind::kSentContent,
-                  RecordKind::kDeviceList, RecordKind::kAppState, RecordKind::kSetting};
+  // Credentials too: beside those of the backup, keys of a link that was under way must not be left.
+  restore.drop = {RecordKind::kCredentials, RecordKind::kSession, RecordKind::kPreKey,      RecordKind::kSignedPreKey,
+                  RecordKind::kSenderKey,   RecordKind::kRetry,   RecordKind::kSentContent, RecordKind::kDeviceList,
+                  RecordKind::kAppState,    RecordKind::kSetting};
   if (restore.device_jid != present_jid) {
-    for (const RecordKind kind : {RecordKind::kCredentials, RecordKind::kIdentity, RecordKind::kContactToken,
-                                  RecordKind::kChatSetting, RecordKind::kGovernor, RecordKind::kLidMap}) {
+    for (const RecordKind kind : {RecordKind::kIdentity, RecordKind::kContactToken, RecordKind::kChatSetting,
+                                  RecordKind::kGovernor, RecordKind::kLidMap}) {
       restore.drop.push_back(kind);
     }
   }

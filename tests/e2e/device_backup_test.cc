@@ -43,6 +43,7 @@ class DeviceBackupTest : public store::testing::DeviceTest {
     PutSealed(batch, wa::RecordKind::kSession, "15550100001:0", wa::ToBytes(std::string_view("a ratchet")));
     PutSealed(batch, wa::RecordKind::kPreKey, "7", wa::ToBytes(std::string_view("a key")));
     PutSealed(batch, wa::RecordKind::kIdentity, "15550100001:0", wa::ToBytes(std::string_view("an identity")));
+    for (const auto& [kind, key] : kOfUse) PutSealed(batch, kind, key, wa::ToBytes(std::string_view("of use")));
     Commit(lease_, batch);
   }
   ~DeviceBackupTest() override {
@@ -90,6 +91,17 @@ class DeviceBackupTest : public store::testing::DeviceTest {
     return keys_.Open(sealed, wa::AsBytes(record.sealed())).value_or(wa::Bytes());
   }
 
+  // What moves on with use, of every kind; and keys of a link that was under way.
+  const std::vector<std::pair<wa::RecordKind, std::string>> kOfUse = {{wa::RecordKind::kCredentials, "linking"},
+                                                                      {wa::RecordKind::kSignedPreKey, "1"},
+                                                                      {wa::RecordKind::kSenderKey, "1@g.us"},
+                                                                      {wa::RecordKind::kDeviceList, "15550100001"},
+                                                                      {wa::RecordKind::kRetry, "in"},
+                                                                      {wa::RecordKind::kRetry, "out"},
+                                                                      {wa::RecordKind::kSentContent, "3EB0"},
+                                                                      {wa::RecordKind::kAppState, "critical"},
+                                                                      {wa::RecordKind::kSetting, "nct_salt"},
+                                                                      {wa::RecordKind::kSetting, "next_retry_key"}};
   Gateway gateway_{"a"};
   gateway::SealingKeys keys_ = gateway::SealingKeys::Parse(kA, gateway::SystemEntropy()).value();
   std::unique_ptr<rpc::Server> server_;
