@@ -102,7 +102,22 @@ void TurnDesk::OnAccepted(const AcceptedMessage& accepted) {
   turn->takeover = accepted.takeover;
   if (accepted.stale_notice_due) turn->stale = true;
   if (accepted.turn_state == TurnState::kSealed) turn->sealed = true;
-  if (!known) Add(accepted.conversation_id, std::move(turn));
+  if (!known) Add(PlaceOf(accepted), std::move(turn));
+}
+
+void TurnDesk::OnMerged(const wa::Jid& phone, const wa::Jid& lid) {
+  const Turn* last = nullptr;
+  for (const auto& [id, turn] : known_) {
+    const bool theirs = turn->chat == phone || turn->chat == lid;
+    if (theirs && (last == nullptr || turn->last > last->last)) last = turn.get();
+  }
+  if (last == nullptr) return;
+  merged_[phone] = merged_[lid] = last->conversation_id;
+}
+
+std::string TurnDesk::PlaceOf(const AcceptedMessage& accepted) {
+  const auto merged = merged_.find(accepted.message.chat);
+  return merged == merged_.end() ? accepted.conversation_id : merged->second;
 }
 
 void TurnDesk::OnTyping(const wa::Jid& chat) {
@@ -171,6 +186,7 @@ asio::awaitable<void> TurnDesk::Run(std::string conversation) {
   }
   for (const auto& turn : conversations_[conversation].turns) known_.erase(turn->id);
   conversations_.erase(conversation);
+  std::erase_if(merged_, [&](const auto& entry) { return entry.second == conversation; });
 }
 
 asio::awaitable<void> TurnDesk::WaitForEnd(std::shared_ptr<Turn> turn) {

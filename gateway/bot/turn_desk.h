@@ -41,6 +41,9 @@ class TurnDesk {
            Options options);
 
   void OnAccepted(const AcceptedMessage& accepted);
+  // Both addresses are one person's, whose conversations have become one in the store: what this person writes from now
+  // on is answered after the turns that are under way.
+  void OnMerged(const wa::Jid& phone, const wa::Jid& lid);
   // Somebody writes in this chat: the burst goes on.
   void OnTyping(const wa::Jid& chat);
   // The line is there, or has caught up.
@@ -73,6 +76,8 @@ class TurnDesk {
   };
 
   std::shared_ptr<Turn> Find(const std::string& turn_id);
+  // The conversation, as it is called here, in which a new turn of this chat has its place.
+  std::string PlaceOf(const AcceptedMessage& accepted);
   void Add(const std::string& conversation, std::shared_ptr<Turn> turn);
   boost::asio::awaitable<void> Run(std::string conversation);
   boost::asio::awaitable<void> WaitForEnd(std::shared_ptr<Turn> turn);
@@ -93,6 +98,7 @@ class TurnDesk {
   const Options options_;
   bool closed_ = false;
   std::map<std::string, Conversation> conversations_;  // by id
+  std::map<wa::Jid, std::string> merged_;              // chats whose turns go on in a conversation that is under way
   std::map<std::string, std::shared_ptr<Turn>> known_;
   std::set<boost::asio::steady_timer*> pauses_;
 };

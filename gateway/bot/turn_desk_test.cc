@@ -114,6 +114,29 @@ TEST_F(TurnDeskTest, WaitsUntilTheBacklogHasCome) {
   EXPECT_THAT(backend_.asked, ElementsAre("t1"));
 }
 
+TEST_F(TurnDeskTest, AnswersInOrderWhatComesAfterAMerge) {
+  backend_.held = true;
+  AcceptedMessage by_lid = Accepted("t1", "c1");
+  by_lid.message.chat = {.user = "777", .server = std::string(wa::kLidServer)};
+  desk_.OnAccepted(by_lid);
+  ASSERT_TRUE(line_.Until([&] { return backend_.asked.size() == 1; }));
+  const AcceptedMessage by_phone = Accepted("t2", "c2");  // in the conversation that has survived
+  desk_.OnMerged(by_phone.message.chat, by_lid.message.chat);
+  desk_.OnAccepted(by_phone);
+  const auto end = std::chrono::steady_clock::now() + milliseconds(100);
+  line_.Until([&] { return std::chrono::steady_clock::now() > end; });
+  EXPECT_THAT(backend_.asked, ElementsAre("t1"));
+  backend_.held = false;
+  ASSERT_TRUE(Idle());
+  EXPECT_THAT(Texts(), ElementsAre("answer to t1", "answer to t2"));
+  // Nothing is under way any more: the next one stands in its own conversation.
+  backend_.held = true;
+  desk_.OnAccepted(Accepted("t3", "c2"));
+  ASSERT_TRUE(line_.Until([&] { return backend_.asked.size() == 3; }));
+  backend_.held = false;
+  ASSERT_TRUE(Idle());
+}
+
 TEST_F(TurnDeskTest, AnswersTheTurnsOfAConversationInTheirOrder) {
   backend_.held = true;
   desk_.OnAccepted(Accepted("t1"));

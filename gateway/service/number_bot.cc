@@ -376,6 +376,11 @@ asio::awaitable<void> NumberBot::Commit(wa::MessageCommit commit) {
   if (!leaves && !commit.outbound->retry) {
     outbox_->OnHeld(commit.outbound->reply_id, commit.outbound->part, left == v1::OUTBOUND_OUTCOME_DONE);
   }
+  for (std::size_t i = 0; i < commit.learned.size(); ++i) {
+    if ((*results)[i].learn_contact().merged_contact_ids().empty()) continue;
+    turns_->OnMerged({.user = commit.learned[i].phone, .server = std::string(wa::kUserServer)},
+                     {.user = commit.learned[i].lid, .server = std::string(wa::kLidServer)});
+  }
   for (std::size_t i = 0; i < commit.inbound.size(); ++i) {
     OnAccepted(std::move(commit.inbound[i]), std::move(languages[i]), (*results)[first_inbound + i].accept());
   }

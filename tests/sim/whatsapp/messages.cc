@@ -86,7 +86,8 @@ wa::Node DeliveryOf(Session& session, const wa::Node& message, const wa::Node& e
     // Another device of the sender's own: whom it was for.
     const wa::Jid chat = message.AttrJid("recipient").value_or(to).WithoutDevice();
     node.SetAttr({"recipient", chat});
-    if (const Account* partner = session.world().AccountOf(chat)) {
+    if (const Account* partner = session.world().AccountOf(chat);
+        partner != nullptr && session.world().settings.reveal_addresses) {
       node.SetAttr(chat.IsLid() ? wa::Attribute("peer_recipient_pn", partner->jid())
                                 : wa::Attribute("peer_recipient_lid", partner->lid()));
     }
@@ -220,14 +221,17 @@ void GiveTokens(Session& session, const wa::Node& iq) {
     wa::Node token{"token",
                    {{"jid", account->jid()}, {"t", one.Attr("t")}, {"type", "trusted_contact"}},
                    Bytes(bytes.begin(), bytes.begin() + 16)};
+    wa::Node news{
+        "notification", {{"type", "privacy_token"}, {"t", Now(world)}}, wa::Nodes{{"tokens", {}, wa::Nodes{token}}}};
+    if (world.settings.reveal_addresses) {
+      news.SetAttr({"from", giver.jid()});
+      news.SetAttr({"sender_lid", giver.lid()});
+    } else {
+      news.SetAttr({"from", InFormOf(*jid, giver)});
+    }
     for (auto& [number, device] : account->devices) {
-      Deliver(device, {"notification",
-                       {{"from", giver.jid()},
-                        {"sender_lid", giver.lid()},
-                        {"type", "privacy_token"},
-                        {"id", world.NewId()},
-                        {"t", Now(world)}},
-                       wa::Nodes{{"tokens", {}, wa::Nodes{token}}}});
+      news.SetAttr({"id", world.NewId()});
+      Deliver(device, news);
     }
   }
   session.Answer(iq);

@@ -14,7 +14,7 @@ struct Settings {
   std::int64_t clock_offset_s = 0;     // added to every server time, in seconds
   std::int64_t oldest_version = 0;     // a smaller third number of the app version meets failure 405
   std::int64_t pre_keys_low = 10;      // a device left with fewer is told so
-  bool reveal_addresses = true;        // a message names the other address of its sender
+  bool reveal_addresses = true;        // messages and tokens name the other address of who they are from
   bool record_stanzas = true;          // off for load tests
 };
 
