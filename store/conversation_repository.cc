@@ -214,7 +214,10 @@ asio::awaitable<absl::StatusOr<ConversationRepository::QueueOutcome>> Conversati
         ExecutePrepared(connection, kQueueOutbound, request.commit_id(), request.conversation_id(),
                         std::string(ToText(request.origin())), request.staff_id(), text, trace_id);
     if (!rows[0][0].is_null()) {
-      return std::string_view(rows[0][0].c_str()) == "not_found" ? QueueOutcome::kNotFound : QueueOutcome::kNoNumber;
+      const std::string_view refusal = rows[0][0].c_str();
+      return refusal == "not_found" ? QueueOutcome::kNotFound
+             : refusal == "blocked" ? QueueOutcome::kBlocked
+                                    : QueueOutcome::kNoNumber;
     }
     return rows[0][1].as<bool>() ? QueueOutcome::kDuplicate : QueueOutcome::kQueued;
   };

@@ -47,7 +47,7 @@ class ConversationRepository {
 
   asio::awaitable<absl::StatusOr<v1::ListPendingResponse>> ListPending(const std::string& number_id, int limit,
                                                                        bool include_recent, Deadline deadline);
-  enum class QueueOutcome { kQueued, kDuplicate, kNotFound, kNoNumber };
+  enum class QueueOutcome { kQueued, kDuplicate, kNotFound, kNoNumber, kBlocked };
   asio::awaitable<absl::StatusOr<QueueOutcome>> QueueOutbound(const v1::QueueOutboundRequest& request,
                                                               const std::string& trace_id, Deadline deadline);
   // Queued parts of the numbers (all when empty), oldest first.

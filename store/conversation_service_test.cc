@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/io_threads.h"
+#include "base/rpc/error_details.h"
 #include "base/uuid.h"
 #include "store/testing/test_database.h"
 
@@ -366,6 +367,29 @@ TEST_F(ConversationServiceTest, CarriesADashboardsStatusToTheContact) {
   EXPECT_THROW(database_.Sql("update conversations set status = 'whatever'"), pqxx::sql_error);
   database_.Sql("update conversations set status = 'archived'");
   EXPECT_EQ(Accept(Message("hello", "m2")).status(), v1::CONVERSATION_STATUS_ACTIVE) << "a message reopens it";
+}
+
+TEST_F(ConversationServiceTest, QueuesNothingForABlockedContact) {
+  const auto accepted = Accept(Message("hello", "m1"));
+  database_.Sql("update numbers set kind = 'whatsapp'");
+  v1::QueueOutboundRequest request;
+  request.set_commit_id(NewUuid());
+  request.set_conversation_id(accepted.turn().conversation_id());
+  request.set_text("Your report is ready.");
+  const rpc::Call call = CallWithin(5s);
+  request.set_origin(v1::REPLY_ORIGIN_SERVICE);
+  ASSERT_TRUE(Wait(service_.QueueOutbound(call, request)).ok());
+  database_.Sql("update contacts set blocked_at = now()");
+  EXPECT_TRUE(Wait(service_.QueueOutbound(call, request))->duplicate()) << "it was queued before";
+  for (const v1::ReplyOrigin origin : {v1::REPLY_ORIGIN_SERVICE, v1::REPLY_ORIGIN_STAFF}) {
+    request.set_commit_id(NewUuid());
+    request.set_origin(origin);
+    const absl::Status refused = Wait(service_.QueueOutbound(call, request)).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(rpc::Reason(refused), "BLOCKED");
+  }
+  EXPECT_EQ(database_.Value("select status from contacts"), "active") << "a refused message takes nothing over";
+  EXPECT_EQ(database_.Value("select count(*) from replies"), "1");
 }
 
 TEST_F(ConversationServiceTest, QueuesStaffMessagesForALinkedNumber) {

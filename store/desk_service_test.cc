@@ -183,6 +183,18 @@ TEST_F(DeskServiceTest, ASecondPersonSeesTheFirstAndCannotAnswerUnnoticed) {
   EXPECT_THAT(Hold(id, ben_, false).holders(), IsEmpty());
 }
 
+TEST_F(DeskServiceTest, NobodyWritesToABlockedContact) {
+  const std::string id = Accept("hi").conversation_id();
+  Link();
+  database_.Sql("update contacts set blocked_at = now()");
+  const auto refused = Send(id, anna_, 0, /*force=*/true);
+  EXPECT_EQ(refused.status().code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(rpc::Reason(refused.status()), "BLOCKED");
+  EXPECT_EQ(database_.Value("select status from contacts"), "active");
+  database_.Sql("update contacts set blocked_at = null");
+  EXPECT_TRUE(Send(id, anna_).ok());
+}
+
 TEST_F(DeskServiceTest, AnAnswerTakesOverOnceAndARepetitionChangesNothing) {
   const v1::Turn turn = Accept("hi");
   const std::string id = turn.conversation_id();

@@ -140,6 +140,9 @@ asio::awaitable<absl::StatusOr<v1::SendMessageResponse>> SendMessage::Run(const 
   auto queued = co_await conversations_.Call(MD_METHOD(QueueOutbound), std::move(queue), writing);
   if (!queued.ok()) {
     if (!absl::IsFailedPrecondition(queued.status())) co_return queued.status();
+    if (rpc::Reason(queued.status()) == "BLOCKED") {
+      co_return Refused("this contact is blocked; nothing is sent to it", "BLOCKED");
+    }
     co_return Refused("the conversation's number is not linked to WhatsApp", "NUMBER_NOT_LINKED");
   }
   response.set_duplicate(queued->duplicate());

@@ -164,6 +164,10 @@ asio::awaitable<absl::StatusOr<v1::QueueOutboundResponse>> ConversationService::
                                     "the conversation's number is not linked to WhatsApp; link it first"),
                               "NUMBER_NOT_LINKED");
   }
+  if (outcome == Outcome::kBlocked) {
+    co_return rpc::WithReason(
+        Error(absl::StatusCode::kFailedPrecondition, "this contact is blocked; nothing is sent to it"), "BLOCKED");
+  }
   v1::QueueOutboundResponse response;
   response.set_reply_id(request.commit_id());
   response.set_duplicate(outcome == Outcome::kDuplicate);

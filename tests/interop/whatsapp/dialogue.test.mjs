@@ -147,6 +147,13 @@ describe('a patient', () => {
     assert.equal(again.reply_id, first.reply_id);
     assert.equal(again.duplicate, true);
     await assert.rejects(clinic.sendMessage({ ...message, text: 'Something else' }), /used for another message/);
+    // Nobody writes to the blocked: neither a service nor staff.
+    await clinic.sql('update contacts set blocked_at = now() where phone = $1', [`+${isha.phone}`]);
+    const refused = await clinic.sendMessage({ ...message, idempotency_key: 'lab-2' }).catch((error) => error);
+    assert.match(refused.message, /FAILED_PRECONDITION: this contact is blocked/);
+    await assert.rejects(clinic.rest('POST', `/v1/conversations/${first.conversation_id}/messages`, { text: 'Hello' },
+      { 'idempotency-key': randomUUID() }), /400.*"reason":"BLOCKED"/s);
+    await clinic.sql('update contacts set blocked_at = null where phone = $1', [`+${isha.phone}`]);
     const [{ status }] = await clinic.sql('select status from contacts where phone = $1', [`+${isha.phone}`]);
     assert.equal(status, 'active');
     await isha.send(clinic.byLid, { text: 'Which departments do you have?' });
