@@ -16,6 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 class TurnCallsTest : public ::testing::Test {
  protected:
@@ -122,6 +124,7 @@ TEST_F(TurnCallsTest, SaysOfSeveralWhatItSaysOfOne) {
     EXPECT_TRUE(outcome.turn.has_claim_expire_time());
     outcome.turn.clear_claim_expire_time();
     for (auto& message : *outcome.turn.mutable_history()) message.clear_create_time();
+    outcome.turn.clear_patient_phones();
     return outcome.turn.ShortDebugString() + v1::ConversationStatus_Name(outcome.status);
   };
   EXPECT_EQ(plain(first.outcome), plain(alone.outcome));
@@ -170,6 +173,43 @@ TEST_F(TurnCallsTest, SendsEverythingElseTheLongWay) {
   EXPECT_EQ(database_.Value("select patient_name from conversations where phone = '+15550100004'"), "Ann");
   EXPECT_TRUE(plain.outcome.turn.has_claim_expire_time());
   EXPECT_EQ(Count("messages where whatsapp_message_id = 'M1'"), 1);
+}
+
+TEST_F(TurnCallsTest, BringsWhatIsKnownOfWhoIsWriting) {
+  for (const char* phone : {"+15550100001", "+15550100002"}) {
+    Known(phone);
+    database_.Sql("update conversations set patient_name = 'Zoé: Q' where phone = '" + std::string(phone) + "'");
+    database_.Sql("update contacts set name = 'Pushed' where phone = '" + std::string(phone) + "'");
+    database_.Sql("with p as (insert into patients (name, phone) values ('Zoé Quill', '+1555" +
+                  std::string(phone).substr(5) +
+                  "9'), ('Her Child', null) returning id) insert into patient_contacts (patient_id, "
+                  "contact_id) select p.id, c.id from p, contacts c where c.phone = '" +
+                  std::string(phone) + "'");
+  }
+  Known("+15550100003");
+  AcceptCall one = Message("+15550100001", "a"), two = Message("+15550100002", "b"),
+             bare = Message("+15550100003", "c");
+  EXPECT_EQ(Accept({&one, &two, &bare}), 0u);
+  const auto check = [](const v1::Turn& turn, const std::string& phone) {
+    EXPECT_THAT(turn.patient_names(), UnorderedElementsAre("Zoé: Q", "Pushed", "Zoé Quill", "Her Child"));
+    EXPECT_THAT(turn.patient_phones(), UnorderedElementsAre(phone, "+1555" + phone.substr(5) + "9"));
+    EXPECT_EQ(turn.history_size(), 2);
+    EXPECT_FALSE(turn.first_contact());
+  };
+  check(one.outcome.turn, "+15550100001");
+  check(two.outcome.turn, "+15550100002");
+  EXPECT_THAT(bare.outcome.turn.patient_names(), IsEmpty());
+  EXPECT_THAT(bare.outcome.turn.patient_phones(), ElementsAre("+15550100003"));
+  CommitCall done = Reply(one, "x");
+  Commit({&done});
+  AcceptCall alone = Message("+15550100001", "d");
+  Accept({&alone});
+  EXPECT_THAT(alone.outcome.turn.patient_names(), UnorderedElementsAre("Zoé: Q", "Pushed", "Zoé Quill", "Her Child"));
+  EXPECT_EQ(alone.outcome.turn.history_size(), 4);
+  AcceptCall fresh = Message("+15550100009", "new");
+  Accept({&fresh});
+  EXPECT_TRUE(fresh.outcome.turn.first_contact());
+  EXPECT_THAT(fresh.outcome.turn.patient_phones(), ElementsAre("+15550100009"));
 }
 
 TEST_F(TurnCallsTest, GivesNoClaimWhileAnEarlierTurnIsBeingAnswered) {

@@ -135,12 +135,17 @@ void ReadHistory(std::string_view text, v1::Turn* turn) {
     const auto size = std::from_chars(time.ptr + 1, end, octets);
     if (size.ec != std::errc() || size.ptr == end || *size.ptr != ':') return;
     if (octets > static_cast<std::size_t>(end - size.ptr - 1)) return;
+    const std::string_view content(size.ptr + 1, octets);
+    text = std::string_view(content.data() + octets, static_cast<std::size_t>(end - content.data()) - octets);
+    if (who == 'n' || who == 't') {
+      if (!content.empty()) *(who == 'n' ? turn->add_patient_names() : turn->add_patient_phones()) = content;
+      continue;
+    }
     v1::HistoryMessage* message = turn->add_history();
     message->set_from_hospital(who != 'p');
     message->set_from_staff(who == 's');
-    message->set_text(size.ptr + 1, octets);
+    *message->mutable_text() = content;
     message->mutable_create_time()->set_seconds(seconds);
-    text = std::string_view(size.ptr + 1 + octets, static_cast<std::size_t>(end - size.ptr - 1) - octets);
     if (who != 'p') turn->set_first_contact(false);
   }
 }

@@ -41,8 +41,8 @@ struct TurnOutcome {
   "(extract(epoch from claim_until) * 1000000)::bigint, duplicate, reply_id, reply_text, " \
   "reply_origin, texts, history, verdict"
 TurnOutcome ReadTurn(const pqxx::row& row);
-// medidesk.history()'s text into `turn`, and whether the hospital ever wrote. What does not fit the form
-// ends the reading.
+// medidesk.history()'s text into `turn`: who is writing, what was said, and whether the hospital ever wrote. What does
+// not fit the form ends the reading.
 void ReadHistory(std::string_view text, v1::Turn* turn);
 
 // A conversation in the order of MD_CONVERSATION_COLUMNS, over conversations c join contacts k.

@@ -148,8 +148,7 @@ asio::awaitable<AnswerMaker::Draft> AnswerMaker::OneDraft(claude::Client& client
 
 asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& site, const store::v1::Turn& turn,
                                                               const std::string& language, Clock::time_point deadline,
-                                                              OnSentence on_sentence, Patient patient,
-                                                              const Variation& variation) {
+                                                              OnSentence on_sentence, const Variation& variation) {
   const std::shared_ptr<const StablePrompt> prompt = PromptFor(site, variation);
   ContextOptions context_options = options_.context;
   if (variation.history_tokens) context_options.history_tokens = *variation.history_tokens;
@@ -158,8 +157,8 @@ asio::awaitable<absl::StatusOr<Answer>> AnswerMaker::AskModel(const SiteFacts& s
       variation.model.empty() || !options_.client_for ? nullptr : options_.client_for(variation.model);
   claude::Client& client = other != nullptr ? *other : *client_;
   Placeholders::Known known;
-  if (!patient.name.empty()) known.names.push_back(patient.name);
-  if (!patient.phone.empty()) known.phones.push_back(patient.phone);
+  known.names.assign(turn.patient_names().begin(), turn.patient_names().end());
+  known.phones.assign(turn.patient_phones().begin(), turn.patient_phones().end());
   known.keep = prompt->numbers;
   Placeholders hidden(known);
   TurnContext context =
@@ -258,7 +257,7 @@ Answer AnswerMaker::FromFacts(const SiteFacts& site, const store::v1::Turn& turn
 }
 
 asio::awaitable<Answer> AnswerMaker::Make(const store::v1::Turn& turn, std::string language, Clock::time_point deadline,
-                                          OnSentence on_sentence, Patient patient, Variation variation) {
+                                          OnSentence on_sentence, Variation variation) {
   const std::shared_ptr<const SiteFacts> site = facts_.Current();
   if (client_ == nullptr) co_return FromFacts(*site, turn, language, /*model_failed=*/false);
   if (!spend_.MaySpend(turn.contact_id(), std::chrono::system_clock::now())) {
@@ -267,7 +266,7 @@ asio::awaitable<Answer> AnswerMaker::Make(const store::v1::Turn& turn, std::stri
   }
   const Clock::time_point model_deadline = std::min(deadline, Clock::now() + options_.model_budget);
   const absl::StatusOr<Answer> answer =
-      co_await AskModel(*site, turn, language, model_deadline, std::move(on_sentence), std::move(patient), variation);
+      co_await AskModel(*site, turn, language, model_deadline, std::move(on_sentence), variation);
   if (answer.ok()) co_return *answer;
   log::Warning("model_gave_no_answer", {{"turn", log::Public(turn.id())},
                                         {"code", static_cast<int>(answer.status().code())},

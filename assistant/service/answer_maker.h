@@ -62,15 +62,11 @@ class AnswerMaker {
         options_(std::move(options)),
         spend_(options_.spend) {}
 
-  // What is known of the patient, to be hidden from the model.
-  struct Patient {
-    std::string name, phone;
-  };
   // Ends by `deadline`, or soon after. `on_sentence` may be empty. No default arguments, here and in
   // TurnFlow: gcc 12 destroys those twice when the call is awaited.
   boost::asio::awaitable<Answer> Make(const store::v1::Turn& turn, std::string language,
                                       std::chrono::steady_clock::time_point deadline, OnSentence on_sentence,
-                                      Patient patient, Variation variation);
+                                      Variation variation);
 
   // The site's contacts with what the desk knows of itself now: when it opens, how long an answer takes.
   safety::SiteContacts ContactsNow(const SiteFacts& site) const;
@@ -81,8 +77,7 @@ class AnswerMaker {
   boost::asio::awaitable<absl::StatusOr<Answer>> AskModel(const SiteFacts& site, const store::v1::Turn& turn,
                                                           const std::string& language,
                                                           std::chrono::steady_clock::time_point deadline,
-                                                          OnSentence on_sentence, Patient patient,
-                                                          const Variation& variation);
+                                                          OnSentence on_sentence, const Variation& variation);
   std::shared_ptr<const StablePrompt> PromptFor(const SiteFacts& site, const Variation& variation);
   struct Draft;
   boost::asio::awaitable<Draft> OneDraft(claude::Client& client, const CheckContext& checks, const Placeholders& hidden,

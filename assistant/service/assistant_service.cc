@@ -212,10 +212,8 @@ asio::awaitable<absl::StatusOr<v1::TryQuestionResponse>> AssistantService::TryQu
   turn.add_texts(request.text());
   const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(call.Left(), kTryBudget);
   AnswerMaker::OnSentence nobody;
-  AnswerMaker::Patient unknown;
   Variation none;
-  const Answer answer = co_await answers_->Make(turn, screening.language, deadline, std::move(nobody),
-                                                std::move(unknown), std::move(none));
+  const Answer answer = co_await answers_->Make(turn, screening.language, deadline, std::move(nobody), std::move(none));
   response.set_text(answer.text);
   response.set_source(answer.source);
   response.set_known(found.known || (answer.source != "facts" && answer.source != "apology"));

@@ -245,15 +245,13 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
               .takeover_reason = rule->takeover_reason};
     origin = store::v1::REPLY_ORIGIN_GATE;
   } else {
-    AnswerMaker::Patient patient;
     Experiments::Exposure exposure;
     if (answers_.has_model()) {
-      patient = co_await PatientOf(progress);
       std::string turn_id = turn.id();
       exposure = co_await experiments_.Expose(std::move(turn_id), progress.call.trace);
       exposed = exposure.exposed;
     }
-    answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence), std::move(patient),
+    answer = co_await answers_.Make(turn, std::move(language), make_until, std::move(on_sentence),
                                     std::move(exposure.variation));
     // A takeover follows: the outbox must not take the text for the bot's and drop it.
     if (!answer.takeover_reason.empty()) origin = store::v1::REPLY_ORIGIN_GATE;
@@ -298,18 +296,6 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   co_return Finish(progress, committed->committed()                          ? answer.outcome
                              : turn.state() == store::v1::TURN_STATE_SKIPPED ? "skipped"
                                                                              : "duplicate");
-}
-
-asio::awaitable<AnswerMaker::Patient> TurnFlow::PatientOf(const Progress& progress) {
-  store::v1::GetConversationRequest request;
-  request.set_conversation_id(progress.turn.conversation_id());
-  rpc::CallOptions options = rpc::Within(options_.patient_patience);
-  options.trace = progress.call.trace;
-  auto response = co_await conversations_.Call(MD_METHOD(GetConversation), request, options);
-  AnswerMaker::Patient patient;
-  // Without it the patterns still hide what looks private.
-  if (response.ok()) patient = {response->conversation().patient_name(), response->conversation().phone()};
-  co_return patient;
 }
 
 asio::awaitable<void> TurnFlow::TakeOver(Progress& progress, std::string reason) {

@@ -40,7 +40,6 @@ class TurnFlow {
     std::chrono::milliseconds renew{1500};               // between renewals of a claim
     std::chrono::milliseconds accept_patience{8000};     // with the store, before a caller is told to come again
     std::chrono::milliseconds emergency_patience{1200};  // with the store, before a red flag is answered unstored
-    std::chrono::milliseconds patient_patience{800};     // with the store, for the name to hide from the model
     RuleLimits limits = {};
   };
   TurnFlow(const rpc::Channel& store, const safety::Gate& gate, const safety::Texts& texts, const FactCache& facts,
@@ -69,7 +68,6 @@ class TurnFlow {
   // Waits for the claim of a turn that somebody else is answering, or for their reply.
   boost::asio::awaitable<absl::Status> Claim(Progress& progress, bool seal);
   boost::asio::awaitable<absl::StatusOr<v1::ReplyResponse>> Answer(Progress& progress, OnSentence on_sentence);
-  boost::asio::awaitable<AnswerMaker::Patient> PatientOf(const Progress& progress);
   boost::asio::awaitable<void> TakeOver(Progress& progress, std::string reason);
   v1::ReplyResponse Finish(const Progress& progress, std::string_view outcome);
 

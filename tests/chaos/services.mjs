@@ -9,10 +9,16 @@ import { startProxy } from '../support/proxy.mjs';
 
 const patience = 60;  // seconds that a caller waits for one answer; the webhook's own limit is 25
 
-export async function startServices({ env = {}, databaseAway = false } = {}) {
+// `password`: of a login made for these services; else they use the cluster's own.
+export async function startServices({ env = {}, databaseAway = false, password = '' } = {}) {
   const databaseUrl = await createDatabase(pg);
   const pool = new pg.Pool({ connectionString: databaseUrl.toString(), max: 4 });
   pool.on('error', () => {});
+  if (password) {
+    databaseUrl.username = `login_${databaseUrl.pathname.slice(1)}`;
+    await pool.query(`create role ${databaseUrl.username} superuser login password '${password}'`);
+    databaseUrl.password = password;
+  }
   const claude = await startClaude();
   const [storePort, assistantPort, gatewayPort, port] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const databaseLink = await startProxy(Number(databaseUrl.port || 5432), databaseUrl.hostname);
@@ -94,7 +100,7 @@ export async function startServices({ env = {}, databaseAway = false } = {}) {
     if (!databaseAway) await services.ready();
   } catch (error) {
     await services.stop();
-    throw error;
+    throw new Error(`${error.message}:\n${Object.entries(services.children).map(([name, child]) => `${name}: ${child.output.slice(-2000)}`).join('\n')}`);
   }
   return services;
 }

@@ -169,8 +169,6 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
     store::v1::GetConversationResponse response;
     response.mutable_conversation()->set_id(conversation_id);
     response.mutable_conversation()->set_contact_id(contact_id);
-    response.mutable_conversation()->set_patient_name(patient_name);
-    response.mutable_conversation()->set_phone(patient_phone);
     co_return response;
   }
   asio::awaitable<absl::StatusOr<store::v1::TakeOverResponse>> TakeOver(const rpc::Call&,
@@ -272,9 +270,12 @@ class FakeConversations final : public store::v1::ConversationService::CallbackS
     return true;
   }
   // A turn as its claimant sees it.
-  static store::v1::Turn TurnOf(const TurnRow& row) {
+  store::v1::Turn TurnOf(const TurnRow& row) const {
     store::v1::Turn turn = row.turn;
-    if (turn.state() == store::v1::TURN_STATE_SEALED) turn.mutable_claim_expire_time()->set_seconds(1);
+    if (turn.state() != store::v1::TURN_STATE_SEALED) return turn;
+    turn.mutable_claim_expire_time()->set_seconds(1);
+    if (!patient_name.empty()) turn.add_patient_names(patient_name);
+    if (!patient_phone.empty()) turn.add_patient_phones(patient_phone);
     return turn;
   }
   store::v1::AcceptResponse AcceptNow(const store::v1::AcceptRequest& request) {
