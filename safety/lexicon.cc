@@ -243,29 +243,41 @@ void Lexicon::MatchMisspelt(const Letters& typed, std::size_t before, std::vecto
       found.push_back(id);
     }
   };
-  for (std::size_t skip = 0; skip <= typed.size; ++skip) {
-    std::uint64_t hash = kHashStart;
-    for (std::size_t i = 0; i < typed.size; ++i) {
-      if (i == skip) continue;
-      hash = HashLetter(hash, typed.at[i]);
-      if (i + 2 < kFuzzyLetters) continue;
-      const auto it = near_stems_.find(hash);
-      if (it == near_stems_.end()) continue;
-      for (const PatternId id : it->second) {
-        const Letters stem = SplitLetters(patterns_[id].text);
-        for (std::size_t size = stem.size - 1; size <= std::min(stem.size + 1, typed.size); ++size) {
-          Letters beginning = typed;
-          beginning.size = size;
-          if (OneSlip(beginning, stem, false)) add(id);
-        }
+  const auto try_stems = [&](std::uint64_t hash) {
+    const auto it = near_stems_.find(hash);
+    if (it == near_stems_.end()) return;
+    for (const PatternId id : it->second) {
+      const Letters stem = SplitLetters(patterns_[id].text);
+      for (std::size_t size = stem.size - 1; size <= std::min(stem.size + 1, typed.size); ++size) {
+        Letters beginning = typed;
+        beginning.size = size;
+        if (OneSlip(beginning, stem, false)) add(id);
       }
     }
-    const auto it = near_.find(HashWithout(typed, skip));
-    if (it == near_.end()) continue;
+  };
+  const auto try_words = [&](std::uint64_t hash) {
+    const auto it = near_.find(hash);
+    if (it == near_.end()) return;
     for (const PatternId id : it->second) {
       const Pattern& pattern = patterns_[id];
       if (OneSlip(typed, SplitLetters(pattern.text), pattern.letters < kFuzzyLetters)) add(id);
     }
+  };
+  // Each beginning as it is, then less each of its letters: what stands before that letter was tried already.
+  std::array<std::uint64_t, kMaxFuzzyLetters + 2> before_letter;
+  before_letter[0] = kHashStart;
+  for (std::size_t i = 0; i < typed.size; ++i) {
+    before_letter[i + 1] = HashLetter(before_letter[i], typed.at[i]);
+    if (i + 2 >= kFuzzyLetters) try_stems(before_letter[i + 1]);
+  }
+  try_words(before_letter[typed.size]);
+  for (std::size_t skip = 0; skip < typed.size; ++skip) {
+    std::uint64_t hash = before_letter[skip];
+    for (std::size_t i = skip + 1; i < typed.size; ++i) {
+      hash = HashLetter(hash, typed.at[i]);
+      if (i + 2 >= kFuzzyLetters) try_stems(hash);
+    }
+    try_words(hash);
   }
 }
 

@@ -11,13 +11,17 @@
 // Built once, immutable after: thread-safe. Linear in the message.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
+#include <absl/strings/string_view.h>
+
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "safety/normalise.h"
@@ -61,12 +65,14 @@ class Lexicon {
 
  private:
   using PatternId = std::uint32_t;
-  struct StringHash {
+  struct StringHash {  // Debian's absl::string_view is not std::string_view
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    std::size_t operator()(std::string_view text) const {
+      return absl::Hash<absl::string_view>()({text.data(), text.size()});
+    }
   };
   template <class T>
-  using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
+  using StringMap = absl::flat_hash_map<std::string, T, StringHash, std::equal_to<>>;
   struct Pattern {
     std::string text;
     std::uint16_t letters = 0;
@@ -98,13 +104,13 @@ class Lexicon {
   StringMap<std::vector<PatternId>> words_;  // whole words
   StringMap<PatternId> stems_;               // beginnings
   // Hash of a word, or of a beginning, less one letter (or none).
-  std::unordered_map<std::uint64_t, std::vector<PatternId>> near_, near_stems_;
+  absl::flat_hash_map<std::uint64_t, std::vector<PatternId>> near_, near_stems_;
   StringMap<std::vector<PatternId>> by_sound_;  // whole words
   StringMap<LanguageSet> frequent_;
-  std::unordered_set<std::uint32_t> beginnings_;  // first three bytes of whole words
-  std::optional<LanguageId> romanised_;           // hi-Latn
-  std::vector<std::vector<Sequence>> starts_;     // by first pattern
-  std::size_t longest_stem_ = 0;                  // bytes
+  absl::flat_hash_set<std::uint32_t> beginnings_;  // first three bytes of whole words
+  std::optional<LanguageId> romanised_;            // hi-Latn
+  std::vector<std::vector<Sequence>> starts_;      // by first pattern
+  std::size_t longest_stem_ = 0;                   // bytes
 };
 
 }  // namespace medidesk::safety
