@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Plays a patient's conversation through the webhook and holds the answers to the hospital's file.
+"""Plays a patient's conversation and holds the answers to the hospital's file.
 
 Each line of the script is a patient, what they write, and a check of the answer; what the check
-expects is read from the hospital's file. With --once the exit code is 0 only when every check held;
-without it one goes on typing as a patient until Ctrl-D or Ctrl-C.
+expects is read from the hospital's file. With --once it goes through the webhook, and the exit code is 0
+only when every check held; with --whatsapp it is a chat on WhatsApp, printed as it happens, and one
+goes on typing as a patient until Ctrl-D or Ctrl-C.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import urllib.request
 import uuid
 
 import yaml
+
+import demo_whatsapp
 
 DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -198,10 +201,36 @@ def play(url, hospital):
     return wrong
 
 
-def chat(url):
+def play_on_whatsapp(clinic, hospital):
+    """The script as chats of linked phones; the list of what was wrong."""
+    patients, wrong = {}, []
+    try:
+        for (name, _), text, check in SCRIPT:
+            if name not in patients:
+                patients[name] = demo_whatsapp.Patient(clinic, name)
+            answer, milliseconds = patients[name].say(text)
+            show(name, text, answer, milliseconds)
+            if problem := check(answer, hospital):
+                wrong.append(f"{text!r}: {problem}")
+                print(colour("31", f"{'':14}wrong: {problem}"))
+    finally:
+        for patient in patients.values():
+            patient.stop()
+    print()
+    return wrong
+
+
+def chat(clinic):
     """Reads lines as a new patient until the end of input."""
-    phone = f"+1555{time.time_ns() // 1000 % 10**7:07d}"
-    print(f"Now you are a patient ({phone}). Write a message; Ctrl-D or Ctrl-C ends the demo.\n")
+    patient = demo_whatsapp.Patient(clinic, "You")
+    try:
+        type_as(patient)
+    finally:
+        patient.stop()
+
+
+def type_as(patient):
+    print(f"Now you are a patient (+{patient.phone}). Write a message; Ctrl-D or Ctrl-C ends the demo.\n")
     while True:
         try:
             text = input(colour("36", "You:      ") if sys.stdin.isatty() else "").strip()
@@ -209,7 +238,7 @@ def chat(url):
             print()
             return
         if text:
-            answer, milliseconds = post(url, phone, text, uuid.uuid4().hex)
+            answer, milliseconds = patient.say(text)
             if COLOURS:
                 sys.stdout.write("\x1b[A\x1b[2K")
             show("You", text, answer, milliseconds)
@@ -217,16 +246,28 @@ def chat(url):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url", required=True, help="of MediDesk")
     parser.add_argument("--hospital", required=True)
-    parser.add_argument("--once", action="store_true")
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--once", action="store_true")
+    how.add_argument("--whatsapp", help="what whatsapp-sim said of itself, in a file")
+    parser.add_argument("--programs", help="the folder of the programs")
+    parser.add_argument("--store")
+    parser.add_argument("--gateway")
     options = parser.parse_args()
-    wrong = play(options.url, Hospital(options.hospital))
+    hospital = Hospital(options.hospital)
+    if options.once:
+        wrong, checks = play(options.url + "/functions/v1/whatsapp-webhook", hospital), len(SCRIPT) + 1
+    else:
+        with open(options.whatsapp, encoding="utf-8") as file:
+            about = json.loads(file.readline())
+        clinic = demo_whatsapp.Clinic(options.programs, about, options.store, options.gateway, options.url)
+        wrong, checks = play_on_whatsapp(clinic, hospital), len(SCRIPT)
     for line in wrong:
         print(f"wrong: {line}")
-    print(f"{len(SCRIPT) + 1} checks of the conversation, {len(wrong)} wrong", flush=True)
+    print(f"{checks} checks of the conversation, {len(wrong)} wrong", flush=True)
     if not options.once:
-        chat(options.url)
+        chat(clinic)
     return 1 if wrong else 0
 
 
@@ -236,3 +277,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print()
         sys.exit(0)
+    except demo_whatsapp.Failed as error:
+        sys.exit(f"medidesk: {error}")
