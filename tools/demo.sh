@@ -60,16 +60,16 @@ if [[ -z "$once" ]]; then
     sleep 0.1
   done
   [[ -n "$whatsapp_url" ]] || die "the stand-in for WhatsApp did not start; see $VAR/whatsapp-sim.json"
-  # The script writes faster than people do.
-  whatsapp=(LOOP_GUARD=false REPLIES_AN_HOUR=0 WHATSAPP_URL="$whatsapp_url" WHATSAPP_ROOT_KEY="$(grep -m1 -o '[0-9a-f]\{64\}' "$VAR/whatsapp-sim.json")")
+  whatsapp=(WHATSAPP_URL="$whatsapp_url" WHATSAPP_ROOT_KEY="$(grep -m1 -o '[0-9a-f]\{64\}' "$VAR/whatsapp-sim.json")")
 fi
 
 port="$(free_port 18080)"
 assistant_port="$(free_port 17002)"
 store_port="$(free_port $((assistant_port + 1)))"
 gateway_port="$(free_port $((store_port + 1)))"
+# The script writes faster, and more, than people do: it must not be taken for another machine.
 start_child "$VAR/medidesk.log" "${clean[@]}" DATABASE_URL="$DATABASE_URL" PORT="$port" MEDIDESK_VAR="$VAR" \
-  "${whatsapp[@]}" GATEWAY_ADDRESS="127.0.0.1:$gateway_port" \
+  LOOP_GUARD=false REPLIES_AN_HOUR=0 "${whatsapp[@]}" GATEWAY_ADDRESS="127.0.0.1:$gateway_port" \
   ASSISTANT_ADDRESS="127.0.0.1:$assistant_port" STORE_ADDRESS="127.0.0.1:$store_port" \
   MEDIDESK_MASTER_KEY="$(head -c 32 /dev/urandom | base64 -w0)" \
   ANTHROPIC_API_KEY=demo ANTHROPIC_BASE_URL="$claude_url" \
