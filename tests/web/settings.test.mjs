@@ -222,6 +222,8 @@ test('the forms can be used by everybody, and fit a phone', async () => {
     await asPerson(system.people.ada, async (page) => {
       await page.goto('/#/knowledge/hospital');
       await page.getByLabel('Name of the hospital').waitFor();
+      const chosen = await page.getByRole('tab', { selected: true }).boundingBox();
+      assert.ok(chosen.x >= 0 && chosen.x + chosen.width <= viewport.width, `the chosen tab is seen: ${JSON.stringify(chosen)}`);
       await checkPage(page, `hospital ${suffix}`);
       await shoot(page, `knowledge-hospital-${suffix}`);
       await page.getByLabel('What the hospital is').scrollIntoViewIfNeeded();

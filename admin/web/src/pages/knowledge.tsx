@@ -53,6 +53,7 @@ export default function KnowledgePage({ route }: { route: string[] }) {
   const fits = (...texts: string[]) => words.every((word) => texts.some((text) => text.toLowerCase().includes(word)));
   const add = () => setEditing(tab === 'faqs' ? { kind: 'faqs', row: emptyFaq(), fresh: true } : tab === 'doctors' ? { kind: 'doctors', row: emptyDoctor(), fresh: true } : tab === 'visitingHours' ? { kind: 'visitingHours', row: emptyVisitingHours(), fresh: true } : { kind: 'departments', row: emptyDepartment(), fresh: true });
   const list = useRef<HTMLDivElement>(null);
+  useEffect(() => { list.current?.querySelector(`[data-tab=${tab}]`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' }); }, [tab]);  // a phone shows three
   return (
     <div class="page">
       <header>
