@@ -281,9 +281,15 @@ asio::awaitable<std::optional<Answer>> TurnDesk::Commit(std::shared_ptr<Turn> tu
 }
 
 asio::awaitable<wa::Jid> TurnDesk::ChatOf(std::string conversation_id) {
-  const absl::StatusOr<std::string> recipient = co_await backend_.RecipientOf(conversation_id);
-  if (!recipient.ok()) co_return wa::Jid();
-  co_return AddressOf(*recipient).value_or(wa::Jid());
+  std::chrono::milliseconds pause = kFirstRetry;
+  while (!closed_) {
+    const absl::StatusOr<std::string> recipient = co_await backend_.RecipientOf(conversation_id);
+    if (recipient.ok()) co_return AddressOf(*recipient).value_or(wa::Jid());
+    if (!MayPass(recipient.status())) break;
+    co_await Pause(pause);
+    pause = std::min(2 * pause, kLongestRetry);
+  }
+  co_return wa::Jid();
 }
 
 }  // namespace medidesk::gateway::bot

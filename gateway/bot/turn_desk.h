@@ -86,6 +86,8 @@ class TurnDesk {
   // Until the store has it, or the desk is closed.
   boost::asio::awaitable<std::optional<Answer>> Commit(std::shared_ptr<Turn> turn, std::string text, std::string source,
                                                        std::string task);
+  // Waits for a store that is away: what is answered later must not be sent before what is answered now. Empty when the
+  // conversation has no address, or the desk is closed.
   boost::asio::awaitable<wa::Jid> ChatOf(std::string conversation_id);
   boost::asio::awaitable<void> Pause(wa::Time::duration time);
 

@@ -114,6 +114,14 @@ TEST_F(TurnDeskTest, WaitsUntilTheBacklogHasCome) {
   EXPECT_THAT(backend_.asked, ElementsAre("t1"));
 }
 
+TEST_F(TurnDeskTest, KeepsTheOrderWhenAnEarlierOwnersChatCannotBeLookedUpAtOnce) {
+  backend_.lost_recipients = 2;
+  desk_.Recover({{.id = "t1", .conversation_id = "c1"}});
+  desk_.OnAccepted(Accepted("t2"));
+  ASSERT_TRUE(Idle());
+  EXPECT_THAT(Texts(), ElementsAre("answer to t1", "answer to t2"));
+}
+
 TEST_F(TurnDeskTest, AnswersInOrderWhatComesAfterAMerge) {
   backend_.held = true;
   AcceptedMessage by_lid = Accepted("t1", "c1");

@@ -108,7 +108,10 @@ class FakeBackend final : public Backend {
     Answer answer{.reply = Reply{.id = ReplyIdOf(turn_id), .text = text}};
     co_return answer;
   }
-  asio::awaitable<absl::StatusOr<std::string>> RecipientOf(const std::string&) override { co_return recipient; }
+  asio::awaitable<absl::StatusOr<std::string>> RecipientOf(const std::string&) override {
+    if (lost_recipients-- > 0) co_return Error(absl::StatusCode::kUnavailable, "the store is away");
+    co_return recipient;
+  }
 
   // A UUID that ends in the turn's digit.
   static std::string ReplyIdOf(const std::string& turn_id) {
@@ -119,6 +122,7 @@ class FakeBackend final : public Backend {
   bool silent = false;
   std::deque<absl::Status> failures;
   std::string recipient = "+15550001111";
+  int lost_recipients = 0;  // how many times nobody can say it
   std::vector<std::string> asked;
   std::vector<Committed> committed;
 
