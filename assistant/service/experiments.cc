@@ -1,5 +1,8 @@
 #include "assistant/service/experiments.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include <charconv>
 
 #include "base/log.h"
@@ -68,16 +71,12 @@ asio::awaitable<Experiments::Exposure> Experiments::Expose(std::string turn_id, 
   co_return exposure;
 }
 
-asio::awaitable<void> Experiments::Record(std::string turn_id, store::v1::OutcomeKind kind, double value,
-                                          TraceContext trace) {
-  store::v1::RecordOutcomeRequest request;
-  request.set_commit_id(NewUuid());
-  request.set_turn_id(std::move(turn_id));
-  request.set_kind(kind);
-  request.set_value(value);
-  rpc::CallOptions options = rpc::Within(options_.patience);
-  options.trace = trace;
-  auto response = co_await experiments_.Call(MD_METHOD(RecordOutcome), request, options);
+namespace {
+
+// Owns what it uses: it may outlive its turn.
+asio::awaitable<void> Tell(rpc::Client<store::v1::ExperimentService> experiments,
+                           store::v1::RecordOutcomeRequest request, rpc::CallOptions options) {
+  auto response = co_await experiments.Call(MD_METHOD(RecordOutcome), request, options);
   if (!response.ok()) {
     log::Warning("outcome_unrecorded", {{"code", static_cast<int>(response.status().code())}});
     co_return;
@@ -85,6 +84,21 @@ asio::awaitable<void> Experiments::Record(std::string turn_id, store::v1::Outcom
   for (const std::string& id : response->stopped_experiment_ids()) {
     log::Error("experiment_stopped", {{"experiment", log::Public(id)}});
   }
+}
+
+}  // namespace
+
+void Experiments::Record(const asio::any_io_executor& executor, std::string turn_id, store::v1::OutcomeKind kind,
+                         double value, const TraceContext& trace) const {
+  store::v1::RecordOutcomeRequest request;
+  request.set_commit_id(NewUuid());
+  request.set_turn_id(std::move(turn_id));
+  request.set_kind(kind);
+  request.set_value(value);
+  rpc::CallOptions options = rpc::Within(options_.patience);
+  options.trace = trace;
+  asio::awaitable<void> tell = Tell(experiments_, std::move(request), std::move(options));
+  asio::co_spawn(executor, std::move(tell), asio::detached);
 }
 
 }  // namespace medidesk::assistant

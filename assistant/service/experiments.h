@@ -7,6 +7,7 @@
 // Thread-safe.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <atomic>
@@ -44,9 +45,9 @@ class Experiments {
     bool exposed = false;
   };
   boost::asio::awaitable<Exposure> Expose(std::string turn_id, TraceContext trace);
-  // Of an exposed turn. A failure is only logged.
-  boost::asio::awaitable<void> Record(std::string turn_id, store::v1::OutcomeKind kind, double value,
-                                      TraceContext trace);
+  // Of an exposed turn. Nobody waits for it: the call runs on `executor`, and a failure is only logged.
+  void Record(const boost::asio::any_io_executor& executor, std::string turn_id, store::v1::OutcomeKind kind,
+              double value, const TraceContext& trace) const;
 
  private:
   boost::asio::awaitable<bool> AnyRuns(const TraceContext& trace);

@@ -276,11 +276,11 @@ asio::awaitable<absl::StatusOr<v1::ReplyResponse>> TurnFlow::Answer(Progress& pr
   turn.set_state(committed->state());
   if (committed->committed()) progress.source = answer.source;
   if (committed->committed() && exposed) {
-    const std::string turn_id = turn.id();
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const double took = std::chrono::duration<double, std::milli>(Clock::now() - progress.start).count();
-    co_await experiments_.Record(turn_id, store::v1::OUTCOME_KIND_LATENCY_MS, took, progress.call.trace);
+    experiments_.Record(executor, turn.id(), store::v1::OUTCOME_KIND_LATENCY_MS, took, progress.call.trace);
     if (answer.check_failed) {
-      co_await experiments_.Record(turn_id, store::v1::OUTCOME_KIND_CHECK_FAILED, 1, progress.call.trace);
+      experiments_.Record(executor, turn.id(), store::v1::OUTCOME_KIND_CHECK_FAILED, 1, progress.call.trace);
     }
   }
   if (committed->committed() && !answer.takeover_reason.empty()) {

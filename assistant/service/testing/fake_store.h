@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -330,9 +331,17 @@ class FakeExperiments final : public store::v1::ExperimentService::CallbackServi
 
   store::v1::Variant variant;  // set before the first call
   std::atomic<int> looks{0}, assigned{0};
-  std::vector<std::pair<store::v1::OutcomeKind, double>> outcomes() const {
-    const std::lock_guard lock(mutex_);
-    return outcomes_;
+  std::atomic<bool> holds_outcomes{false};  // RecordOutcome waits
+  // Waits until `count` outcomes were told; what was told then.
+  std::vector<std::pair<store::v1::OutcomeKind, double>> Outcomes(std::size_t count) const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    for (;;) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (outcomes_.size() >= count || std::chrono::steady_clock::now() > end) return outcomes_;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
 
   asio::awaitable<absl::StatusOr<store::v1::ListExperimentsResponse>> ListExperiments(
@@ -351,6 +360,7 @@ class FakeExperiments final : public store::v1::ExperimentService::CallbackServi
   }
   asio::awaitable<absl::StatusOr<store::v1::RecordOutcomeResponse>> RecordOutcome(
       const rpc::Call&, const store::v1::RecordOutcomeRequest& request) {
+    while (holds_outcomes) co_await Pause(std::chrono::milliseconds(1));
     const std::lock_guard lock(mutex_);
     outcomes_.emplace_back(request.kind(), request.value());
     co_return store::v1::RecordOutcomeResponse();
