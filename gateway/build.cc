@@ -1,6 +1,7 @@
 #include "gateway/build.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -30,6 +31,23 @@ std::optional<wa::Key32> KeyFromHex(const std::string& hex) {
   return key;
 }
 
+// Only under the lock: another process may write in the same folder otherwise.
+absl::StatusOr<std::string> JournalFolder(const std::string& var, const GatewayIdentity& identity) {
+  if (!identity.lock_held()) {
+    log::Warning("gateway.no_journal", {{"reason", log::Public(var.empty() ? "MEDIDESK_VAR is empty" : "not locked")}});
+    return std::string();
+  }
+  const std::filesystem::path folder = std::filesystem::path(var) / "journal";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  if (error) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "MEDIDESK_VAR: the gateway's journal cannot be kept there; name a folder that it may write to");
+  }
+  return folder.string();
+}
+
 }  // namespace
 
 void GatewayConfig::Register(FlagSet& flags) {
@@ -47,7 +65,9 @@ void GatewayConfig::Register(FlagSet& flags) {
   flags.Add("master_key", &master_key,
             "32 bytes in base64 that seal device keys; NEW,OLD rotates; empty: no number is taken or linked");
   flags.Twin("master_key", "MEDIDESK_MASTER_KEY");
-  flags.Add("var", &var, "folder for the gateway's id and lock; empty: a fresh id with every start");
+  flags.Add("var", &var,
+            "folder for the gateway's id, lock and journal; empty: a fresh id with every start, and nothing leaves "
+            "without the store");
   flags.Twin("var", "MEDIDESK_VAR");
   flags.Add("burst_quiet", &burst_quiet, "a patient's turn ends after so long without a message or typing");
   flags.Add("burst_limit", &burst_limit, "and at the latest so long after its first message");
@@ -126,6 +146,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(const GatewayConfig& co
       return hub->MakeLayer(std::move(port));
     };
     MD_ASSIGN_OR_RETURN(GatewayIdentity identity, GatewayIdentity::Make(config.gateway_id, config.var));
+    MD_ASSIGN_OR_RETURN(options.journal_folder, JournalFolder(config.var, identity));
     gateway->fleet_ = NumberFleet::Make(executor, std::move(identity), std::move(options));
   }
   gateway->service_ =

@@ -34,6 +34,7 @@ bool Outbox::Deliver(Outgoing outgoing) {
   if (closed_ || replies_.contains(outgoing.reply.id)) return false;
   const bool urgent = outgoing.reply.origin == Origin::kGate;
   if (!urgent && replies_.size() >= kMaxWaiting) return false;
+  if (urgent && std::find(delivered_.begin(), delivered_.end(), outgoing.reply.id) != delivered_.end()) return false;
   replies_[outgoing.reply.id] =
       std::make_shared<asio::steady_timer>(line_.executor(), asio::steady_timer::time_point::max());
   if (urgent) {
@@ -119,15 +120,19 @@ asio::awaitable<void> Outbox::Pump(std::string conversation) {
 asio::awaitable<void> Outbox::DeliverOne(Outgoing outgoing) {
   const auto hold = line_.Hold();
   const std::vector<std::string> parts = PartsOf(outgoing.reply);
-  for (int k = outgoing.first_part; k < static_cast<int>(parts.size()) && !closed_; ++k) {
+  bool delivered = true;
+  for (int k = outgoing.first_part; k < static_cast<int>(parts.size()) && delivered; ++k) {
     wa::OutboundPart part{.reply_id = outgoing.reply.id,
                           .part = k,
                           .part_count = static_cast<int>(parts.size()),
                           .chat = outgoing.chat,
                           .text = parts[static_cast<std::size_t>(k)],
                           .again = outgoing.tried && k == outgoing.first_part};
-    const bool goes_on = co_await DeliverPart(outgoing, std::move(part));
-    if (!goes_on) break;
+    delivered = co_await DeliverPart(outgoing, std::move(part));
+  }
+  if (delivered && outgoing.reply.origin == Origin::kGate) {
+    delivered_.push_back(outgoing.reply.id);
+    if (delivered_.size() > kMaxDelivered) delivered_.pop_front();
   }
   const auto found = replies_.find(outgoing.reply.id);
   const auto ended = found->second;

@@ -3,8 +3,9 @@
 //   Deliver -> queue of the conversation -> governor -> Line::Send -> PartOutcome or OnHeld -> next part
 //              the gate's texts stand in no queue and wait for nobody
 //
-// A reply that is under way already is not begun again, so the turn that made it, the store's feed and a look for what
-// is pending may all bring the same one.
+// A reply that is under way already is not begun again, nor is a text of the gate's that was delivered (it may have
+// left before the store knew of it), so the turn that made it, the store's feed and a look for what is pending may all
+// bring the same one.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -36,7 +37,8 @@ struct Outgoing {
 
 class Outbox {
  public:
-  static constexpr std::size_t kMaxWaiting = 2'000;  // replies; further ones stay in the store and come again
+  static constexpr std::size_t kMaxDelivered = 1'000;  // texts of the gate that are remembered
+  static constexpr std::size_t kMaxWaiting = 2'000;    // replies; further ones stay in the store and come again
 
   struct Options {
     std::chrono::minutes answer_life{10};  // an answer that comes later comes unannounced
@@ -48,7 +50,7 @@ class Outbox {
   // All of them outlive it.
   Outbox(Line& line, Governor& governor, BotMetrics metrics, Options options);
 
-  // False when it is under way already or too many wait.
+  // False when it is under way or delivered already, or too many wait.
   bool Deliver(Outgoing outgoing);
   // Until this reply is no longer under way.
   boost::asio::awaitable<void> Finished(std::string reply_id);
@@ -92,6 +94,7 @@ class Outbox {
   std::map<std::string, std::deque<Outgoing>> conversations_;
   std::map<std::string, std::shared_ptr<boost::asio::steady_timer>> replies_;  // under way; cancelled at their end
   std::map<Key, std::shared_ptr<Wait>> waits_;
+  std::deque<std::string> delivered_;            // ids of the gate's replies
   std::set<boost::asio::steady_timer*> pauses_;  // cut short when the line changes
 };
 

@@ -69,6 +69,18 @@ TEST_F(OutboxTest, SendsAReplyOnce) {
   EXPECT_TRUE(line_.ended.empty());
 }
 
+TEST_F(OutboxTest, SendsATextOfTheGateOnceThoughTheStoreHearsOfItLater) {
+  EXPECT_TRUE(outbox_.Deliver(Message(kReply, "Call 112", Origin::kGate)));
+  ASSERT_TRUE(Empty());
+  EXPECT_FALSE(outbox_.Deliver(Message(kReply, "Call 112", Origin::kGate)));
+  kinds_ = {{Kind::kNoDevice, 0}};
+  EXPECT_TRUE(outbox_.Deliver(Message(kOther, "Call 112", Origin::kGate)));
+  ASSERT_TRUE(Empty());
+  EXPECT_TRUE(outbox_.Deliver(Message(kOther, "Call 112", Origin::kGate))) << "it did not arrive";
+  ASSERT_TRUE(Empty());
+  EXPECT_EQ(line_.sent.size(), 3u);
+}
+
 TEST_F(OutboxTest, LeavesWhatStaffWroteAsItIs) {
   outbox_.Deliver(Message(kReply, "**Hello**", Origin::kStaff));
   ASSERT_TRUE(Empty());

@@ -76,14 +76,29 @@ asio::awaitable<absl::Status> DeviceStoreClient::LoadSome(const std::vector<wa::
     const SealedName name{.number_id = number_id_,
                           .record = {.kind = static_cast<wa::RecordKind>(record.kind()), .key = record.key()},
                           .revision = record.revision()};
-    auto plain = keys_->Open(name, wa::AsBytes(record.sealed()));
-    if (!plain.ok()) {
-      const bool damaged = plain.status().code() == absl::StatusCode::kInvalidArgument;
-      co_return Error(damaged ? absl::StatusCode::kDataLoss : plain.status().code(), Text(plain.status()));
-    }
-    found.push_back({.name = name.record, .value = *std::move(plain)});
+    MD_ASSIGN_OR_CO_RETURN(wa::Record opened, Open(name, wa::AsBytes(record.sealed())));
+    found.push_back(std::move(opened));
   }
   co_return absl::OkStatus();
+}
+
+absl::StatusOr<wa::Record> DeviceStoreClient::Open(const SealedName& name, wa::ByteView sealed) const {
+  auto plain = keys_->Open(name, sealed);
+  if (plain.ok()) return wa::Record{.name = name.record, .value = *std::move(plain)};
+  const bool damaged = plain.status().code() == absl::StatusCode::kInvalidArgument;
+  return Error(damaged ? absl::StatusCode::kDataLoss : plain.status().code(), Text(plain.status()));
+}
+
+asio::awaitable<absl::StatusOr<RecordPage>> DeviceStoreClient::LoadOpenPage(wa::RecordKind kind, std::string page_token,
+                                                                            int size) {
+  MD_ASSIGN_OR_CO_RETURN(Page sealed, co_await LoadPage(kind, std::move(page_token), size));
+  RecordPage page;
+  page.next = std::move(sealed.next);
+  for (const SealedRecord& record : sealed.records) {
+    MD_ASSIGN_OR_CO_RETURN(wa::Record opened, Open(record.name, record.sealed));
+    page.records.push_back(std::move(opened));
+  }
+  co_return page;
 }
 
 asio::awaitable<absl::StatusOr<DeviceStoreClient::Page>> DeviceStoreClient::LoadPage(wa::RecordKind kind,
@@ -113,6 +128,12 @@ asio::awaitable<absl::Status> DeviceStoreClient::Commit(const net::DeviceCommit&
     *operation.mutable_set_number_state() = LinkedState(*commit.linked);
   }
   const absl::Status status = (co_await writer_->Commit(std::move(write))).status();
+  std::vector<wa::Record> pre_keys;
+  for (const wa::Record& record : commit.changes.puts) {
+    const wa::RecordKind kind = record.name.kind;
+    if (kind == wa::RecordKind::kPreKey || kind == wa::RecordKind::kSignedPreKey) pre_keys.push_back(record);
+  }
+  if (status.ok() && !pre_keys.empty()) on_pre_keys_(std::move(pre_keys));
   if (rpc::Reason(status) == "PHONE_IN_USE") co_return Error(absl::StatusCode::kAlreadyExists, Text(status));
   // The writer has tried it often enough: definite, and no longer the store's code for "ask again".
   if (absl::IsInternal(status)) co_return Error(absl::StatusCode::kAborted, "the store cannot apply a write");

@@ -8,6 +8,7 @@
 // the writer's; ALREADY_EXISTS when another linked number has this phone. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/rpc/client.h"
 #include "gateway/device/device_restore.h"
 #include "gateway/net/device_store.h"
+#include "gateway/service/number_layer.h"
 #include "gateway/service/number_writer.h"
 #include "medidesk/store/v1/device.grpc.pb.h"
 
@@ -23,6 +25,8 @@ namespace medidesk::gateway {
 class DeviceStoreClient final : public net::DeviceStore {
  public:
   using Client = rpc::Client<store::v1::DeviceService>;
+  // Pre-keys that the session has stored.
+  using OnPreKeys = std::function<void(std::vector<wa::Record>)>;
   static constexpr std::chrono::seconds kLimit{5};  // for one call
 
   DeviceStoreClient(Client client, std::shared_ptr<NumberWriter> writer, std::shared_ptr<const SealingKeys> keys,
@@ -32,6 +36,9 @@ class DeviceStoreClient final : public net::DeviceStore {
         keys_(std::move(keys)),
         number_id_(std::move(number_id)),
         lease_token_(lease_token) {}
+
+  // Before the first commit.
+  void Tell(OnPreKeys on_pre_keys) { on_pre_keys_ = std::move(on_pre_keys); }
 
   boost::asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(
       const std::vector<wa::RecordName>& names) override;
@@ -43,8 +50,12 @@ class DeviceStoreClient final : public net::DeviceStore {
   };
   // All records of a kind, as sealed.
   boost::asio::awaitable<absl::StatusOr<Page>> LoadPage(wa::RecordKind kind, std::string page_token, int size);
+  // The same, opened.
+  boost::asio::awaitable<absl::StatusOr<RecordPage>> LoadOpenPage(wa::RecordKind kind, std::string page_token,
+                                                                  int size);
 
  private:
+  absl::StatusOr<wa::Record> Open(const SealedName& name, wa::ByteView sealed) const;
   boost::asio::awaitable<absl::Status> LoadSome(const std::vector<wa::RecordName>& names, std::size_t first,
                                                 std::size_t count, std::vector<wa::Record>& found);
   boost::asio::awaitable<absl::StatusOr<store::v1::LoadDeviceStateResponse>> Ask(
@@ -55,6 +66,7 @@ class DeviceStoreClient final : public net::DeviceStore {
   const std::shared_ptr<const SealingKeys> keys_;
   const std::string number_id_;
   const std::int64_t lease_token_;
+  OnPreKeys on_pre_keys_ = [](std::vector<wa::Record>) {};
 };
 
 // What the number's row learns of a new link.

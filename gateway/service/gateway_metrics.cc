@@ -74,6 +74,10 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& registry)
                    .Help("batches of a number's writes by outcome")
                    .Register(registry)),
       links_(BuildCounter().Name("medidesk_gateway_links_total").Help("link attempts by outcome").Register(registry)),
+      journal_(BuildCounter()
+                   .Name("medidesk_gateway_journal_writes_total")
+                   .Help("times that writes went to the local journal, by outcome")
+                   .Register(registry)),
       leases_lost(OneCounter(registry, "medidesk_gateway_leases_lost_total", "numbers given up without a hand-over")),
       heartbeats_ok(heartbeats_.Add({{"outcome", "ok"}})),
       heartbeats_failed(heartbeats_.Add({{"outcome", "failed"}})),
@@ -92,7 +96,13 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& registry)
       links_failed(links_.Add({{"outcome", "failed"}})),
       links_left(links_.Add({{"outcome", "left"}})),
       resealed_records(
-          OneCounter(registry, "medidesk_gateway_resealed_records_total", "records moved to the newest master key")) {
+          OneCounter(registry, "medidesk_gateway_resealed_records_total", "records moved to the newest master key")),
+      journal_writes(journal_.Add({{"outcome", "ok"}})),
+      journal_failures(journal_.Add({{"outcome", "failed"}})),
+      journal_replayed(OneCounter(registry, "medidesk_gateway_journal_replayed_total",
+                                  "writes of an earlier run that were committed out of a journal")),
+      journal_refused(OneCounter(registry, "medidesk_gateway_journals_refused_total",
+                                 "journals that could not be read, or did not fit the store any more")) {
   for (const ConnectionState state : kStates) Numbers(state);
 }
 

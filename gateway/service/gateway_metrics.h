@@ -13,6 +13,9 @@
 //   medidesk_gateway_commit_retries_total            tries whose outcome was unknown
 //   medidesk_gateway_links_total{outcome}            link attempts: linked, failed, left
 //   medidesk_gateway_resealed_records_total          records moved to the newest master key
+//   medidesk_gateway_journal_writes_total{outcome}   times that writes went to the local journal: ok, failed
+//   medidesk_gateway_journal_replayed_total          writes of an earlier run that were committed out of a journal
+//   medidesk_gateway_journals_refused_total          journals that could not be read, or did not fit the store any more
 #pragma once
 
 #include <prometheus/counter.h>
@@ -53,6 +56,7 @@ class GatewayMetrics {
   prometheus::Family<prometheus::Counter>& heartbeats_;
   prometheus::Family<prometheus::Counter>& commits_;
   prometheus::Family<prometheus::Counter>& links_;
+  prometheus::Family<prometheus::Counter>& journal_;
   std::mutex mutex_;
   std::set<std::string> names_;  // under mutex_
 
@@ -70,6 +74,10 @@ class GatewayMetrics {
   prometheus::Counter& links_failed;
   prometheus::Counter& links_left;
   prometheus::Counter& resealed_records;
+  prometheus::Counter& journal_writes;
+  prometheus::Counter& journal_failures;
+  prometheus::Counter& journal_replayed;
+  prometheus::Counter& journal_refused;
 };
 
 }  // namespace medidesk::gateway

@@ -12,6 +12,8 @@
 #include "base/status.h"
 #include "base/trace.h"
 #include "base/uuid.h"
+#include "gateway/service/message_operation.h"
+#include "gateway/service/read_ahead.h"
 #include "gateway/service/timestamps.h"
 
 namespace medidesk::gateway {
@@ -25,56 +27,6 @@ constexpr std::chrono::seconds kLook{10};  // between two looks at what is pendi
 constexpr std::chrono::milliseconds kFirstRetry{200}, kLongestRetry{5'000};
 constexpr std::size_t kMaxEarly = 2'000;  // events before the keys are read
 constexpr char kGovernorKey[] = "account";
-
-void SetVerdict(const safety::Verdict& verdict, const std::string& language, v1::Verdict* out) {
-  out->set_family(verdict.family);
-  out->set_severity(std::string(safety::Name(verdict.severity)));
-  out->set_rule_id(verdict.rule_id);
-  out->set_table_version(verdict.table_version);
-  out->set_language(language);
-}
-
-void SetContact(const std::string& phone, const std::string& lid, const std::string& name, v1::PhoneContact* contact) {
-  if (!phone.empty()) contact->set_phone("+" + phone);
-  contact->set_lid(lid);
-  contact->set_display_name(name);
-}
-
-const char* KindName(wa::InboundKind kind) {
-  switch (kind) {
-    case wa::InboundKind::kText:
-      return "text";
-    case wa::InboundKind::kUnreadable:
-      return "unreadable";
-    case wa::InboundKind::kEdit:
-      return "edit";
-    case wa::InboundKind::kDeletion:
-      return "deletion";
-    case wa::InboundKind::kReaction:
-      return "reaction";
-    case wa::InboundKind::kUndecryptable:
-      return "undecryptable";
-  }
-  return "text";
-}
-
-v1::FixedReplyKind KindOf(safety::FixedReply reply) {
-  switch (reply) {
-    case safety::FixedReply::kEmergency:
-      return v1::FIXED_REPLY_KIND_EMERGENCY;
-    case safety::FixedReply::kThreat:
-      return v1::FIXED_REPLY_KIND_THREAT;
-    case safety::FixedReply::kEmergencyLite:
-      return v1::FIXED_REPLY_KIND_EMERGENCY_LITE;
-    case safety::FixedReply::kHumanRequest:
-      return v1::FIXED_REPLY_KIND_HUMAN_REQUEST;
-    case safety::FixedReply::kOptOut:
-      return v1::FIXED_REPLY_KIND_OPT_OUT;
-    case safety::FixedReply::kNone:
-      break;
-  }
-  return v1::FIXED_REPLY_KIND_UNSPECIFIED;
-}
 
 bool HasWords(const wa::InboundMessage& message) {
   return message.kind == wa::InboundKind::kText || message.kind == wa::InboundKind::kEdit;
@@ -219,6 +171,13 @@ asio::awaitable<void> NumberBot::MakeLayer() {
   }
   asio::co_spawn(
       strand_, [self] { return self->LookForPending(); }, asio::detached);
+  co_await ReadAhead(*port_, *layer_, strand_, closed_);
+}
+
+void NumberBot::OnPreKeys(std::vector<wa::Record> records) {
+  asio::post(strand_, [self = shared_from_this(), records = std::move(records)]() mutable {
+    if (self->layer_ != nullptr) self->layer_->OnReadAhead({}, std::move(records));
+  });
 }
 
 // ---- The layer's actions ------------------------------------------------------------------------
@@ -338,8 +297,13 @@ asio::awaitable<void> NumberBot::Commit(wa::MessageCommit commit) {
   }
   const std::size_t first_inbound = write.operations.size();
   std::vector<std::string> languages(commit.inbound.size());
+  const auto accepted = std::make_shared<bool>(false);
   for (std::size_t i = 0; i < commit.inbound.size(); ++i) {
-    *write.operations.emplace_back().mutable_accept() = AcceptOf(commit.inbound[i], &languages[i]);
+    v1::AcceptOperation* accept = write.operations.emplace_back().mutable_accept();
+    *accept = AcceptOf(commit.inbound[i], &languages[i]);
+    if (accept->fixed_reply().kind() == v1::FIXED_REPLY_KIND_EMERGENCY) {
+      AnswerWithoutStore(commit.inbound[i], *accept, accepted);
+    }
   }
   std::optional<std::size_t> outbound;
   if (commit.outbound) {
@@ -350,6 +314,12 @@ asio::awaitable<void> NumberBot::Commit(wa::MessageCommit commit) {
     part->set_part_count(commit.outbound->part_count);
     part->set_stanza_id(commit.outbound->stanza_id);
     part->set_retry(commit.outbound->retry);
+    write.patience = emergencies_.PatienceOf(commit.outbound->reply_id);
+    write.on_journaled = [self, number = commit.commit] {
+      asio::post(self->strand_, [self, number] {
+        if (!self->closed_) self->Run(self->layer_->OnJournaled(self->now(), number));
+      });
+    };
   }
   for (const wa::DeliveryMark& mark : commit.marks) {
     v1::MarkDeliveryOperation* operation = write.operations.emplace_back().mutable_mark_delivery();
@@ -361,6 +331,7 @@ asio::awaitable<void> NumberBot::Commit(wa::MessageCommit commit) {
   ++committing_;
   const absl::StatusOr<NumberWriter::Results> results = co_await port_->Commit(std::move(write));
   --committing_;
+  *accepted = true;
   if (!results.ok()) {
     if (absl::IsCancelled(results.status()) || closed_) co_return;
     log::Error("bot.commit_refused", {{"number", log::Public(port_->number().name())},
@@ -392,6 +363,27 @@ asio::awaitable<void> NumberBot::Commit(wa::MessageCommit commit) {
   UpdateGauges(/*leaving=*/false);
 }
 
+// An emergency is answered also when the store does not say in time that it has the message.
+void NumberBot::AnswerWithoutStore(const wa::InboundMessage& message, const v1::AcceptOperation& accept,
+                                   std::shared_ptr<const bool> accepted) {
+  const std::string family = (accept.has_turn_verdict() ? accept.turn_verdict() : accept.verdict()).family();
+  bot::Outgoing text{
+      .reply = {.id = accept.fixed_reply_id(), .text = accept.fixed_reply().text(), .origin = bot::Origin::kGate},
+      .first_part = 0,
+      .conversation_id = message.chat.ToString(),
+      .chat = message.chat,
+      .created = now().wall,
+      .last_received = message.time};
+  emergencies_.OnCry(text.reply.id, message.phone, message.lid, family);
+  const auto timer = std::make_shared<asio::steady_timer>(strand_, bot::EmergencyTexts::kPatience);
+  timer->async_wait([self = shared_from_this(), timer, accepted = std::move(accepted),
+                     text = std::move(text)](boost::system::error_code) mutable {
+    if (self->closed_ || *accepted || !self->emergencies_.MayLeave(text.reply.id, self->now().steady)) return;
+    log::Warning("bot.emergency_without_store", {{"number", log::Public(self->port_->number().name())}});
+    self->outbox_->Deliver(std::move(text));
+  });
+}
+
 void NumberBot::OnAccepted(wa::InboundMessage message, std::string language, const v1::AcceptResult& result) {
   if (closed_) return;
   if (!result.duplicate() && !message.from_me) {
@@ -411,6 +403,7 @@ void NumberBot::OnAccepted(wa::InboundMessage message, std::string language, con
     accepted.turn_state = static_cast<bot::TurnState>(result.turn().state());
   }
   if (result.has_reply()) {
+    emergencies_.OnStored(result.reply().id(), now().steady);
     accepted.reply = bot::Reply{.id = result.reply().id(),
                                 .text = result.reply().text(),
                                 .origin = static_cast<bot::Origin>(result.reply().origin())};

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/bot/emergency_texts.h"
 #include "gateway/bot/governor.h"
 #include "gateway/bot/outbox.h"
 #include "gateway/bot/screening.h"
@@ -52,6 +53,7 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
   // NumberLayer.
   void OnEvent(const wa::Event& event) override;
   bool OnStanza(const wa::StanzaReceived& stanza) override;
+  void OnPreKeys(std::vector<wa::Record> records) override;
   boost::asio::awaitable<void> Drain() override;
   // The lease is lost, or the number is given up: nothing more is begun.
   void Abandon() override;
@@ -93,6 +95,8 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
   boost::asio::awaitable<void> Load(wa::LoadRecords load);
   boost::asio::awaitable<void> Commit(wa::MessageCommit commit);
   store::v1::AcceptOperation AcceptOf(const wa::InboundMessage& message, std::string* language);
+  void AnswerWithoutStore(const wa::InboundMessage& message, const store::v1::AcceptOperation& accept,
+                          std::shared_ptr<const bool> accepted);
   void OnAccepted(wa::InboundMessage message, std::string language, const store::v1::AcceptResult& result);
   void ArmTimer();
   boost::asio::awaitable<void> LookForPending();
@@ -107,6 +111,7 @@ class NumberBot final : public NumberLayer, private bot::Line, public std::enabl
 
   // On the strand.
   bot::Screening screening_;
+  bot::EmergencyTexts emergencies_;
   bot::Governor governor_;
   std::unique_ptr<bot::Outbox> outbox_;
   std::unique_ptr<bot::TurnDesk> turns_;

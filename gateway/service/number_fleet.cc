@@ -236,6 +236,7 @@ std::shared_ptr<NumberRunner> NumberFleet::MakeRunner(v1::Lease lease) {
   options.server = options_.server;
   options.session = options_.session;
   options.keys = options_.keys;
+  options.journal_folder = options_.journal_folder;
   options.clock = clock_;
   options.store = options_.store;
   options.metrics = options_.metrics;

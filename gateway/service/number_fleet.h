@@ -42,6 +42,7 @@ class NumberFleet final : public std::enable_shared_from_this<NumberFleet> {
     net::WhatsAppServer server;
     wa::SessionOptions session;
     std::shared_ptr<const SealingKeys> keys;
+    std::string journal_folder;  // of all numbers, this process's alone; empty: they keep none
     std::optional<DeviceStoreClient::Client> store;
     GatewayMetrics* metrics = nullptr;  // outlives the fleet
     MakeNumberLayer make_layer;         // may be empty

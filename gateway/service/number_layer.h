@@ -16,6 +16,11 @@
 
 namespace medidesk::gateway {
 
+struct RecordPage {
+  std::vector<wa::Record> records;
+  std::string next;  // token of the next page; empty on the last
+};
+
 // One number in our hands, for as long as the lease is. Thread-safe; coroutines resume on their caller's executor.
 class NumberPort {
  public:
@@ -29,6 +34,9 @@ class NumberPort {
   virtual boost::asio::awaitable<absl::StatusOr<NumberWriter::Results>> Commit(NumberWrite write) = 0;
   // Records that exist, open, in any order; see DeviceStoreClient.
   virtual boost::asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(std::vector<wa::RecordName> names) = 0;
+  // All records of a kind, page by page, open; OUT_OF_RANGE where one of this size is too large.
+  virtual boost::asio::awaitable<absl::StatusOr<RecordPage>> LoadPage(wa::RecordKind kind, std::string token,
+                                                                      int size) = 0;
   // SessionDriver::PauseReading: WhatsApp waits until what it has sent is stored.
   virtual void PauseReading(bool on) = 0;
   // What is in memory and what is stored may differ: the number is taken up anew, with another layer.
@@ -39,6 +47,8 @@ class NumberPort {
 // connection on, in order.
 class NumberLayer : public net::EventListener {
  public:
+  // The session has stored new pre-keys. From any thread.
+  virtual void OnPreKeys(std::vector<wa::Record> records) = 0;
   // Commits what it holds. Events may still come meanwhile, none afterwards. Not called when the lease is lost.
   virtual boost::asio::awaitable<void> Drain() = 0;
   // Nothing more is begun, nothing that is under way goes on. Called at every end, after Drain where that is called.

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
@@ -67,6 +68,10 @@ std::shared_ptr<NumberWriter> MakeWriter(const asio::any_io_executor& executor, 
   writer.lease_token = options.lease.lease_token();
   writer.revision = options.lease.revision();
   writer.keys = options.keys;
+  if (!options.journal_folder.empty()) {
+    const std::string path = (std::filesystem::path(options.journal_folder) / writer.number_id).string();
+    writer.journal = std::make_shared<JournalFile>(path, writer.number_id, options.keys);
+  }
   writer.call = [client = *options.store](v1::CommitBatchRequest request) {
     return client.Call(MD_METHOD(CommitBatch), std::move(request), rpc::Within(DeviceStoreClient::kLimit));
   };
@@ -104,6 +109,9 @@ class NumberRunner::Port final : public NumberPort {
   }
   asio::awaitable<absl::StatusOr<std::vector<wa::Record>>> Load(std::vector<wa::RecordName> names) override {
     co_return co_await devices_->Load(names);
+  }
+  asio::awaitable<absl::StatusOr<RecordPage>> LoadPage(wa::RecordKind kind, std::string token, int size) override {
+    co_return co_await devices_->LoadOpenPage(kind, std::move(token), size);
   }
   void PauseReading(bool on) override {
     const std::lock_guard lock(mutex_);
@@ -145,6 +153,11 @@ NumberRunner::NumberRunner(asio::any_io_executor executor, Options options)
       pause_(strand_),
       logout_(strand_) {
   if (options_.make_layer) layer_ = options_.make_layer(port_);
+  if (layer_) {
+    devices_->Tell([weak = std::weak_ptr(layer_)](std::vector<wa::Record> records) {
+      if (const auto layer = weak.lock()) layer->OnPreKeys(std::move(records));
+    });
+  }
   options_.metrics->Numbers(state_).Increment();
 }
 
@@ -189,6 +202,9 @@ asio::awaitable<void> NumberRunner::LoadAndLogin() {
                                                             std::chrono::seconds(0), std::chrono::hours(24 * 30)));
     co_await pause_.async_wait(kToken);
   }
+  // What is read before is old.
+  const absl::Status replayed = co_await writer_->Replayed();
+  if (!replayed.ok()) co_return;  // told already
   std::chrono::milliseconds pause = kFirstPause;
   while (!stopping_) {
     auto session = co_await LoadSession();

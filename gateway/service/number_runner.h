@@ -1,6 +1,7 @@
 // One number in this gateway's hands, from taking its lease to giving it up.
 //
-//   Login   what is stored -> Session::Login -> driver      Link   Session::Link -> driver, which goes on as a login
+//   Login   the journal of an earlier run, what is stored -> Session::Login -> driver      Link   Session::Link ->
+//   driver, which goes on as a login
 //
 // Every change of the connection's state is written to the number's row, the latest one where they come faster than the
 // store takes them. Records under an older master key are sealed anew while the number runs.
@@ -44,6 +45,7 @@ class NumberRunner final : public net::EventListener, public std::enable_shared_
     net::WhatsAppServer server;
     wa::SessionOptions session;
     std::shared_ptr<const SealingKeys> keys;
+    std::string journal_folder;               // where its journal is; empty: it keeps none
     std::shared_ptr<const LeaseClock> clock;  // asked before every byte
     std::optional<DeviceStoreClient::Client> store;
     GatewayMetrics* metrics = nullptr;  // outlives the runner

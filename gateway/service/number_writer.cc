@@ -16,6 +16,7 @@
 #include "base/rpc/error_details.h"
 #include "base/status.h"
 #include "base/uuid.h"
+#include "gateway/service/journal_replay.h"
 
 namespace medidesk::gateway {
 namespace {
@@ -27,6 +28,9 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kRecordFrame = 64;  // bytes of a record's message beyond key and value, at most
 
 absl::Status Closed() { return Error(absl::StatusCode::kCancelled, "the number is being closed"); }
+
+// For what reads before it writes, while the journal holds writes that have their revisions already.
+absl::Status Later() { return Error(absl::StatusCode::kUnavailable, "what the journal holds goes first"); }
 
 bool EndsTheWriter(const absl::Status& status) {
   if (status.code() != absl::StatusCode::kFailedPrecondition) return false;
@@ -70,7 +74,8 @@ NumberWriter::NumberWriter(asio::any_io_executor executor, Options options)
     : strand_(asio::make_strand(std::move(executor))),
       options_(std::move(options)),
       pause_(strand_),
-      revision_(options_.revision) {}
+      revision_(options_.revision),
+      replayed_(options_.journal == nullptr) {}
 
 asio::awaitable<absl::StatusOr<NumberWriter::Results>> NumberWriter::Commit(NumberWrite write) {
   auto waiting = std::make_shared<Waiting>();
@@ -109,8 +114,10 @@ void NumberWriter::Add(Waiting waiting) {
   if (queue_.size() >= kMaxWaiting || queued_bytes_ + waiting.bytes > kMaxBytes) {
     return waiting.done(Error(absl::StatusCode::kResourceExhausted, "too much waits for the store"));
   }
+  waiting.id = ++last_id_;
   queued_bytes_ += waiting.bytes;
   queue_.push_back(std::move(waiting));
+  if (queue_.back().write.patience) WatchPatience(queue_.back());
   if (!std::exchange(running_, true)) {
     asio::co_spawn(
         strand_, [self = shared_from_this()] { return self->Run(); }, asio::detached);
@@ -138,36 +145,49 @@ void NumberWriter::End(absl::Status status) {
 }
 
 asio::awaitable<void> NumberWriter::Run() {
-  while (!queue_.empty() && end_.ok()) {
-    Batch batch;
-    std::size_t bytes = 0;
-    int operations = 0;
-    while (!queue_.empty()) {
-      Waiting& next = queue_.front();
-      const bool alone = next.prepare != nullptr;
-      const bool fits = operations + next.operations <= kMaxOperations && bytes + next.bytes <= kMaxBatch;
-      if (!batch.empty() && (alone || !fits)) break;
-      bytes += next.bytes;
-      operations += next.operations;
-      queued_bytes_ -= next.bytes;
-      batch.push_back(std::move(next));
-      queue_.pop_front();
-      if (alone) break;
-    }
-    if (batch.front().prepare != nullptr) {
-      auto prepared = co_await batch.front().prepare();
-      if (!prepared.ok() || CountOperations(*prepared) == 0) {
-        absl::StatusOr<Results> nothing = Results();
-        if (!prepared.ok()) nothing = prepared.status();
-        batch.front().done(std::move(nothing));
-        continue;
-      }
-      batch.front().write = *std::move(prepared);
-      batch.front().operations = CountOperations(batch.front().write);
-    }
-    co_await CommitAll(std::move(batch));
+  if (!replayed_) co_await Replay();
+  while (end_.ok() && !queue_.empty()) {
+    Batch batch = TakeBatch();
+    const bool wanted = batch.front().prepare == nullptr || co_await PrepareOne(batch.front());
+    if (wanted) co_await CommitAll(std::move(batch));
+    DropJournalWhenDone();
   }
   running_ = false;
+}
+
+// Off the queue: what fits, or one that goes alone.
+NumberWriter::Batch NumberWriter::TakeBatch() {
+  Batch batch;
+  std::size_t bytes = 0;
+  int operations = 0;
+  while (!queue_.empty()) {
+    Waiting& next = queue_.front();
+    const bool alone = next.prepare != nullptr || next.alone;
+    const bool fits = operations + next.operations <= kMaxOperations && bytes + next.bytes <= kMaxBatch;
+    if (!batch.empty() && (alone || !fits)) break;
+    bytes += next.bytes;
+    operations += next.operations;
+    batch.push_back(std::move(next));
+    queue_.pop_front();
+    if (alone) break;
+  }
+  queued_bytes_ -= bytes;
+  return batch;
+}
+
+// False: there is nothing to write, and it has been told so.
+asio::awaitable<bool> NumberWriter::PrepareOne(Waiting& one) {
+  auto prepared = co_await one.prepare();
+  if (prepared.ok() && QueueJournaled()) prepared = Later();
+  if (!prepared.ok() || CountOperations(*prepared) == 0) {
+    absl::StatusOr<Results> nothing = Results();
+    if (!prepared.ok()) nothing = prepared.status();
+    one.done(std::move(nothing));
+    co_return false;
+  }
+  one.write = *std::move(prepared);
+  one.operations = CountOperations(one.write);
+  co_return true;
 }
 
 asio::awaitable<void> NumberWriter::CommitAll(Batch batch) {
@@ -175,11 +195,15 @@ asio::awaitable<void> NumberWriter::CommitAll(Batch batch) {
     for (Waiting& one : batch) one.done(end_);
     co_return;
   }
-  auto outcome = co_await UntilKnown(Build(batch));
+  const v1::CommitBatchRequest request = Build(batch, revision_ + 1);
+  in_flight_ = &request;
+  in_flight_journaled_ = std::all_of(batch.begin(), batch.end(), [](const Waiting& one) { return one.journaled; });
+  first_in_flight_ = batch.front().id;
+  last_in_flight_ = batch.back().id;
+  auto outcome = co_await UntilKnown(request);
+  in_flight_ = nullptr;
   int at = 0;
-  int expected = 0;
-  for (const Waiting& one : batch) expected += one.operations;
-  if (outcome.ok() && outcome->results_size() != expected) {
+  if (outcome.ok() && outcome->results_size() != request.operations_size()) {
     outcome = Error(absl::StatusCode::kDataLoss, "the store answered a batch with other results than it asks for");
     End(outcome.status());
   }
@@ -195,30 +219,162 @@ asio::awaitable<void> NumberWriter::CommitAll(Batch batch) {
     co_return;
   }
   const absl::Status status = outcome.status();
-  if (batch.size() > 1 && end_.ok() && !EndsTheWriter(status)) {
-    // Nothing of it was applied. Whose fault it was shows when they go one by one.
-    for (Waiting& one : batch) {
-      Batch alone;
-      alone.push_back(std::move(one));
-      co_await CommitAll(std::move(alone));
-    }
-    co_return;
-  }
   if (EndsTheWriter(status) && end_.ok()) {
     log::Warning("gateway.writes_refused", {{"reason", log::Public(rpc::Reason(status))}});
     End(status);
     options_.on_lost(status);
   }
+  if (batch.size() > 1 && end_.ok()) {
+    // Nothing of it was applied. Whose fault it was shows when they go one by one.
+    for (auto one = batch.rbegin(); one != batch.rend(); ++one) {
+      one->alone = true;
+      one->journaled = in_flight_journaled_;
+      queued_bytes_ += one->bytes;
+      queue_.push_front(std::move(*one));
+    }
+    co_return;
+  }
   for (Waiting& one : batch) one.done(status);
+  // What follows takes the revisions that this one would have had.
+  if (end_.ok() && QueueJournaled()) {
+    for (Waiting& one : queue_) one.journaled = false;
+    PutInJournal();
+  }
 }
 
-v1::CommitBatchRequest NumberWriter::Build(const Batch& batch) const {
+// ---- The journal --------------------------------------------------------------------------------
+
+void NumberWriter::WatchPatience(const Waiting& waiting) {
+  const auto timer = std::make_shared<asio::steady_timer>(strand_, *waiting.write.patience);
+  timer->async_wait([weak = weak_from_this(), timer, id = waiting.id,
+                     on_journaled = waiting.write.on_journaled](boost::system::error_code) {
+    if (const auto self = weak.lock()) self->LosePatience(id, on_journaled);
+  });
+}
+
+void NumberWriter::LosePatience(std::uint64_t id, const std::function<void()>& on_journaled) {
+  const bool waits = std::any_of(queue_.begin(), queue_.end(), [id](const Waiting& one) { return one.id == id; });
+  const bool in_flight = in_flight_ != nullptr && first_in_flight_ <= id && id <= last_in_flight_;
+  if ((waits || in_flight) && PutInJournal()) on_journaled();
+}
+
+// All that is in flight or waits, as far as it is not there. A write that is refused shifts the revisions of those
+// behind it: they are put there again.
+bool NumberWriter::PutInJournal() {
+  if (options_.journal == nullptr || !end_.ok() || !replayed_) return false;
+  std::vector<wa::Bytes> records;
+  std::int64_t next = revision_ + 1;
+  if (in_flight_ != nullptr) {
+    if (!in_flight_journaled_) records.push_back(JournalRecordOf(*in_flight_));
+    next = in_flight_->first_revision() + in_flight_->operations_size();
+  }
+  // How many operations these will be is not known: they come again, behind the others.
+  std::erase_if(queue_, [](Waiting& one) {
+    if (one.prepare != nullptr) one.done(Later());
+    return one.prepare != nullptr;
+  });
+  for (const Waiting& one : queue_) {
+    if (!one.journaled) records.push_back(JournalRecordOf(Build({&one, 1}, next)));
+    next += one.operations;
+  }
+  const absl::Status written = options_.journal->Append(records);
+  if (options_.metrics != nullptr) {
+    GatewayMetrics& metrics = *options_.metrics;
+    (written.ok() ? metrics.journal_writes : metrics.journal_failures).Increment();
+  }
+  if (!written.ok()) {
+    log::Error("gateway.journal_failed", {{"detail", log::Public(Text(written))}});
+    return false;
+  }
+  in_flight_journaled_ = true;
+  for (Waiting& one : queue_) one.journaled = true;
+  journal_used_ = true;
+  log::Warning("gateway.journal_written", {{"writes", static_cast<int>(records.size())}});
+  return true;
+}
+
+bool NumberWriter::QueueJournaled() const {
+  return std::any_of(queue_.begin(), queue_.end(), [](const Waiting& one) { return one.journaled; });
+}
+
+// Nothing is in flight. As long as it is there, the store's revision tells that the store has what is in it.
+void NumberWriter::DropJournalWhenDone() {
+  if (!journal_used_ || !end_.ok() || QueueJournaled()) return;
+  const absl::Status dropped = options_.journal->Drop();
+  if (!dropped.ok()) log::Warning("gateway.journal_not_dropped", {{"detail", log::Public(Text(dropped))}});
+  journal_used_ = false;
+}
+
+asio::awaitable<absl::Status> NumberWriter::Replayed() {
+  const Prepare nothing = []() -> asio::awaitable<absl::StatusOr<NumberWrite>> { co_return NumberWrite(); };
+  co_return (co_await CommitPrepared(nothing)).status();
+}
+
+asio::awaitable<void> NumberWriter::Replay() {
+  const auto self = shared_from_this();
+  absl::StatusOr<ReplayPlan> plan = ReplayPlan();
+  const absl::StatusOr<std::vector<wa::Bytes>> records = options_.journal->Read();
+  if (records.ok()) {
+    plan = PlanReplay(options_.number_id, *records, options_.lease_token, revision_);
+  } else {
+    plan = records.status();
+  }
+  if (!plan.ok()) {
+    log::Error("gateway.journal_unreadable", {{"detail", log::Public(Text(plan.status()))}});
+    co_await MakeAmends(AmendsForAll());
+    if (!end_.ok()) co_return;
+    const absl::Status aside = options_.journal->SetAside();
+    if (!aside.ok()) log::Warning("gateway.journal_not_dropped", {{"detail", log::Public(Text(aside))}});
+  } else if (!records->empty()) {
+    std::vector<v1::CommitBatchRequest>& batches = plan->batches;
+    std::size_t done = 0;
+    while (!plan->diverged && done < batches.size()) {
+      const absl::Status status = co_await ReplayBatch(batches[done]);
+      if (!end_.ok()) co_return;  // as it is, it waits for whoever has the number next
+      if (!status.ok()) break;
+      ++done;
+    }
+    if (options_.metrics != nullptr) options_.metrics->journal_replayed.Increment(static_cast<double>(done));
+    log::Warning("gateway.journal_replayed",
+                 {{"writes", static_cast<int>(done)}, {"refused", static_cast<int>(batches.size() - done)}});
+    batches.erase(batches.begin(), batches.begin() + static_cast<std::ptrdiff_t>(done));
+    if (!batches.empty()) {
+      co_await MakeAmends(AmendsFor(batches));
+      if (!end_.ok()) co_return;
+    }
+    const absl::Status dropped = options_.journal->Drop();
+    if (!dropped.ok()) log::Warning("gateway.journal_not_dropped", {{"detail", log::Public(Text(dropped))}});
+  }
+  replayed_ = true;
+}
+
+asio::awaitable<absl::Status> NumberWriter::ReplayBatch(v1::CommitBatchRequest batch) {
+  batch.set_lease_token(options_.lease_token);
+  batch.set_commit_id(NewUuid());
+  const auto outcome = co_await UntilKnown(std::move(batch));
+  if (outcome.ok()) revision_ = outcome->revision();
+  if (EndsTheWriter(outcome.status()) && end_.ok()) {
+    End(outcome.status());
+    options_.on_lost(outcome.status());
+  }
+  co_return outcome.status();
+}
+
+asio::awaitable<void> NumberWriter::MakeAmends(NumberWrite write) {
+  if (options_.metrics != nullptr) options_.metrics->journal_refused.Increment();
+  std::vector<Waiting> amends(1);
+  amends[0].write = std::move(write);
+  const absl::Status status = co_await ReplayBatch(Build(amends, revision_ + 1));
+  if (!status.ok()) log::Error("gateway.journal_amends_refused", {{"code", static_cast<int>(status.code())}});
+}
+
+v1::CommitBatchRequest NumberWriter::Build(std::span<const Waiting> writes, std::int64_t first_revision) const {
   v1::CommitBatchRequest request;
   request.set_number_id(options_.number_id);
   request.set_lease_token(options_.lease_token);
   request.set_commit_id(NewUuid());
-  request.set_first_revision(revision_ + 1);
-  for (const Waiting& one : batch) {
+  request.set_first_revision(first_revision);
+  for (const Waiting& one : writes) {
     const wa::RecordChanges& changes = one.write.changes;
     for (const wa::RecordKind kind : changes.wipes) {
       auto* remove = request.add_operations()->mutable_delete_device_state();

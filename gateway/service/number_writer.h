@@ -8,6 +8,10 @@
 // committed. Records are sealed here, under the revision that they get. A refusal of a batch of several writes is
 // found out write by write: the others are committed. LEASE_LOST and REVISION_MISMATCH end the writer.
 //
+// A write that cannot wait for a silent store (NumberWrite::patience) goes to the local journal, and with it all that
+// comes before it, under the revisions that they will get. The journal is dropped when the store has them; what an
+// earlier run left there is committed before anything else.
+//
 // Thread-safe; coroutines resume on their caller's executor. Held by shared_ptr; call Close before letting go.
 #pragma once
 
@@ -22,24 +26,19 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 #include "gateway/device/sealing_keys.h"
+#include "gateway/journal/journal_file.h"
 #include "gateway/service/gateway_metrics.h"
-#include "gateway/wa/device_record.h"
+#include "gateway/service/number_write.h"
 #include "medidesk/store/v1/device.pb.h"
 
 namespace medidesk::gateway {
-
-// What is applied together: the records first, open (an accepted message or a part to send rests on them), then the
-// operations.
-struct NumberWrite {
-  wa::RecordChanges changes;
-  std::vector<store::v1::Operation> operations;
-};
 
 class NumberWriter final : public std::enable_shared_from_this<NumberWriter> {
  public:
@@ -59,6 +58,9 @@ class NumberWriter final : public std::enable_shared_from_this<NumberWriter> {
     std::int64_t lease_token = 0;
     std::int64_t revision = 0;  // of the last committed operation
     std::shared_ptr<const SealingKeys> keys;
+    // May be null: then nothing takes effect before the store has answered. Written on the writer's strand, which waits
+    // for the disk, but only while the store is silent, and when a run begins.
+    std::shared_ptr<JournalFile> journal;
     Call call;  // an unknown outcome is an error of its own; see OutcomeUnknown()
     // Once, with LEASE_LOST or REVISION_MISMATCH, on the writer's strand: nothing was and nothing will be written.
     std::function<void(const absl::Status&)> on_lost = [](const absl::Status&) {};
@@ -74,6 +76,10 @@ class NumberWriter final : public std::enable_shared_from_this<NumberWriter> {
   // As Commit, with what `prepare` finds when its turn has come: nothing else of this number is under way from then
   // until it is stored, so what it has read is still so. An empty write is not sent.
   boost::asio::awaitable<absl::StatusOr<Results>> CommitPrepared(Prepare prepare);
+
+  // What an earlier run left in the journal is in the store, or was found not to belong there any more; what is read
+  // before may be old. Else why the writer has ended.
+  boost::asio::awaitable<absl::Status> Replayed();
 
   // What waits ends with CANCELLED, a batch in flight with an unknown outcome. Idempotent.
   void Close();
@@ -91,16 +97,29 @@ class NumberWriter final : public std::enable_shared_from_this<NumberWriter> {
     std::size_t bytes = 0;
     int operations = 0;
     Done done;
+    std::uint64_t id = 0;
+    bool alone = false;      // part of a batch that was refused
+    bool journaled = false;  // in the journal, under the revisions that its place in the queue gives it
   };
   using Batch = std::vector<Waiting>;
 
   boost::asio::awaitable<absl::StatusOr<Results>> Wait(std::shared_ptr<Waiting> waiting);
   void Add(Waiting waiting);
   boost::asio::awaitable<void> Run();
+  Batch TakeBatch();
+  boost::asio::awaitable<bool> PrepareOne(Waiting& one);
   boost::asio::awaitable<void> CommitAll(Batch batch);
+  void WatchPatience(const Waiting& waiting);
+  void LosePatience(std::uint64_t id, const std::function<void()>& on_journaled);
+  bool PutInJournal();
+  bool QueueJournaled() const;
+  void DropJournalWhenDone();
+  boost::asio::awaitable<void> Replay();
+  boost::asio::awaitable<absl::Status> ReplayBatch(store::v1::CommitBatchRequest batch);
+  boost::asio::awaitable<void> MakeAmends(NumberWrite write);
   boost::asio::awaitable<absl::StatusOr<store::v1::CommitBatchResponse>> UntilKnown(
       store::v1::CommitBatchRequest request);
-  store::v1::CommitBatchRequest Build(const Batch& batch) const;
+  store::v1::CommitBatchRequest Build(std::span<const Waiting> writes, std::int64_t first_revision) const;
   void End(absl::Status status);
 
   const boost::asio::strand<boost::asio::any_io_executor> strand_;
@@ -111,6 +130,12 @@ class NumberWriter final : public std::enable_shared_from_this<NumberWriter> {
   std::deque<Waiting> queue_;
   std::size_t queued_bytes_ = 0;
   bool running_ = false;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t first_in_flight_ = 0, last_in_flight_ = 0;  // ids of the writes of in_flight_
+  const store::v1::CommitBatchRequest* in_flight_ = nullptr;
+  bool in_flight_journaled_ = false;
+  bool journal_used_ = false;  // something was put there that has not been dropped
+  bool replayed_;
   absl::Status end_;  // not OK: nothing more is written
 };
 

@@ -148,6 +148,10 @@ MessageActions MessageLayer::OnTime(Moment now) {
   return Finish();
 }
 
+void MessageLayer::OnReadAhead(std::span<const RecordName> asked, std::vector<Record> records) {
+  workspace_.Load(asked, std::move(records));
+}
+
 absl::StatusOr<MessageActions> MessageLayer::Send(Moment now, const OutboundPart& part) {
   Begin(now);
   const absl::Status status = sender_.SendPart(part);

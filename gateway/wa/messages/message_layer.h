@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,6 +76,26 @@ class MessageLayer final : private MessageHost {
   // leaves now. Receipts still wait for OnCommitted.
   MessageActions OnJournaled(Moment now, std::uint64_t commit);
   MessageActions OnTime(Moment now);
+
+  // ---- Read ahead, so that messages can be read and answered while the store is away ----
+  // What is wanted of it: kinds in this order, and single records.
+  struct ReadAheadKind {
+    RecordKind kind;
+    bool ours;  // nobody else writes it: OnReadWhole when all have come
+  };
+  static constexpr ReadAheadKind kReadAhead[] = {
+      {RecordKind::kSignedPreKey, false}, {RecordKind::kPreKey, false},     {RecordKind::kRetry, true},
+      {RecordKind::kLidMap, true},        {RecordKind::kIdentity, true},    {RecordKind::kSession, true},
+      {RecordKind::kDeviceList, true},    {RecordKind::kChatSetting, true}, {RecordKind::kContactToken, true},
+  };
+  static std::vector<RecordName> ReadAheadNames() { return {TokenSaltName()}; }
+  // Records as the store has them; those of `asked` that are missing among them do not exist. They must have been asked
+  // for after the last change of records_let_go().
+  void OnReadAhead(std::span<const RecordName> asked, std::vector<Record> records);
+  void OnReadWhole(RecordKind kind) { workspace_.SetWhole(kind); }
+  std::uint64_t records_let_go() const { return workspace_.let_go(); }
+  // More would crowd out what is in use.
+  bool read_enough() const { return workspace_.bytes() > workspace_.limit() / 4 * 3; }
 
   // ---- What is wanted ----
   // As Sender::SendPart. What comes of it is told by PartOutcome.

@@ -119,6 +119,29 @@ TEST_F(SendingTest, AJournaledPartLeavesWithoutTheStoreAndOnce) {
   EXPECT_FALSE(world.Take("message").has_value());
 }
 
+TEST_F(SendingTest, AStrangerIsReadAndAnsweredWithoutTheStoreAfterReadingAhead) {
+  const Encrypted encrypted = world.EncryptFrom(world.Peer(kPatient), MessageWorld::TextMessage("chest pain"));
+  const Node cry = world.Stanza(At(kPatient), encrypted, "M1", {{"sender_pn", At(kPatientByPhone)}});
+  world.ReadAhead();
+  world.auto_commit = false;
+  world.Receive(cry);
+  ASSERT_THAT(world.commits, SizeIs(1));
+  EXPECT_THAT(world.commits[0].inbound, SizeIs(1));
+  ASSERT_TRUE(world.Send(At(kPatient), "Call 112").ok());
+  ASSERT_TRUE(world.commits.back().outbound.has_value());
+  world.Run(world.layer->OnJournaled(world.now, world.commits.back().commit));
+  EXPECT_EQ(world.loads, 0);
+  EXPECT_FALSE(world.Take("receipt").has_value()) << "nothing is stored";
+  const auto stanza = world.Take("message");
+  ASSERT_TRUE(stanza.has_value());
+  const auto said = world.Read(*stanza, kPatient);
+  ASSERT_TRUE(said.has_value());
+  EXPECT_EQ(said->conversation(), "Call 112");
+  while (!world.commits.empty()) world.CommitNext();
+  EXPECT_TRUE(world.Take("receipt").has_value());
+  EXPECT_FALSE(world.Take("message").has_value());
+}
+
 TEST_F(SendingTest, AnAcknowledgedPartIsMarkedAndTheContactTrusted) {
   ASSERT_TRUE(world.Send(At(kPatient), "hello").ok());
   EXPECT_EQ(world.Send(At(kPatient), "hello").code(), absl::StatusCode::kAlreadyExists);

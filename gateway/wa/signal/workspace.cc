@@ -27,6 +27,7 @@ std::size_t Workspace::SizeOf(const std::string& key, const Entry& entry) {
 const Bytes* Workspace::Get(const RecordName& name) {
   const auto found = entries_.find(KeyOf(name));
   if (found == entries_.end()) {
+    if (whole_.contains(name.kind)) return nullptr;
     if (std::find(missing_.begin(), missing_.end(), name) == missing_.end()) missing_.push_back(name);
     return nullptr;
   }
@@ -140,6 +141,8 @@ void Workspace::Trim() {
     if (bytes_ <= limit_ / 4 * 3) break;
     const auto found = entries_.find(*key);
     bytes_ -= SizeOf(found->first, found->second);
+    if (found->second.value) whole_.erase(NameOf(*key).kind);
+    ++let_go_;
     entries_.erase(found);
   }
 }

@@ -116,6 +116,34 @@ TEST_F(WorkspaceTest, LetsOldRecordsGoButNoneThatIsNotStored) {
   EXPECT_FALSE(workspace.Knows(Name("changed")));
 }
 
+TEST_F(WorkspaceTest, AsksForNoRecordOfAKindThatItHoldsWhole) {
+  Known("a", Value(1));
+  workspace.SetWhole(Name("a").kind);
+  workspace.Begin();
+  EXPECT_EQ(*workspace.Get(Name("a")), Value(1));
+  EXPECT_EQ(workspace.Get(Name("b")), nullptr);
+  EXPECT_TRUE(workspace.Knows(Name("b")));
+  EXPECT_TRUE(workspace.TakeMissing().empty());
+  workspace.Put(Name("b"), Value(2));
+  workspace.Keep();
+  EXPECT_THAT(workspace.TakeChanges(1).puts, ElementsAre(Record{.name = Name("b"), .value = Value(2)}));
+}
+
+TEST_F(WorkspaceTest, HoldsNoKindWholeOfWhichItHasLetRecordsGo) {
+  Workspace small(4'000);
+  workspace = std::move(small);
+  workspace.SetWhole(Name("0").kind);
+  for (int i = 0; i < 5; ++i) Known(std::to_string(i), Value(300));
+  workspace.Trim();
+  EXPECT_EQ(workspace.let_go(), 0u);
+  for (int i = 5; i < 20; ++i) Known(std::to_string(i), Value(300));
+  workspace.Trim();
+  EXPECT_GT(workspace.let_go(), 0u);
+  workspace.Begin();
+  EXPECT_EQ(workspace.Get(Name("0")), nullptr);
+  EXPECT_EQ(workspace.TakeMissing().size(), 1u);
+}
+
 TEST_F(WorkspaceTest, LetsWhatIsPutAwayGoWhenItIsStored) {
   workspace.Begin();
   workspace.PutAway(Name("a"), Value(2));

@@ -45,6 +45,25 @@ class MessageWorld {
     Run(layer->OnEvent(now, LoggedIn{std::chrono::milliseconds(0)}));
     Run(layer->OnEvent(now, StateChanged{.state = ConnectionState::kCatchingUp, .reason = ""}));
   }
+  // All of what the layer may want while the store is away.
+  void ReadAhead() {
+    std::vector<Record> single;
+    for (const RecordName& name : MessageLayer::ReadAheadNames()) {
+      const auto found = records.find({name.kind, name.key});
+      if (found != records.end()) single.push_back({.name = name, .value = found->second});
+    }
+    layer->OnReadAhead(MessageLayer::ReadAheadNames(), std::move(single));
+    for (const auto& wanted : MessageLayer::kReadAhead) {
+      std::vector<Record> all;
+      for (const auto& [name, value] : records) {
+        if (name.first == wanted.kind) {
+          all.push_back({.name = {.kind = name.first, .key = name.second}, .value = value});
+        }
+      }
+      layer->OnReadAhead({}, std::move(all));
+      if (wanted.ours) layer->OnReadWhole(wanted.kind);
+    }
+  }
   void Disconnect() {
     Run(layer->OnEvent(now, StateChanged{.state = ConnectionState::kReconnecting, .reason = "closed"}));
   }
