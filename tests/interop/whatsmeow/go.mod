@@ -2,7 +2,10 @@ module medidesk/tests/interop/whatsmeow
 
 go 1.26
 
-require go.mau.fi/whatsmeow v0.0.0-20251217143725-11cf47c62d32
+require (
+	go.mau.fi/whatsmeow v0.0.0-20251217143725-11cf47c62d32
+	google.golang.org/protobuf v1.36.11
+)
 
 require (
 	filippo.io/edwards25519 v1.1.0 // indirect
@@ -20,5 +23,4 @@ require (
 	golang.org/x/net v0.48.0 // indirect
 	golang.org/x/sys v0.39.0 // indirect
 	golang.org/x/text v0.32.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 )
