@@ -102,7 +102,9 @@ void Maintenance::Round(pqxx::connection& connection) {
     // A bounded step; while there is more behind it than the latest quarters, the next comes with the next round.
     constexpr int kMost = 12;
     const int rolled = session.exec("select medidesk.roll_up(" + std::to_string(kMost) + ")")[0][0].as<int>();
-    next_rollup_ = now + (rolled < kMost ? options_.rollup : milliseconds(0));
+    // Under a heavy load, or far behind, it leaves the database to the messages: a twentieth of the time, or a fifth.
+    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - now);
+    next_rollup_ = Clock::now() + (rolled < kMost ? std::max(options_.rollup, took * 19) : took * 4);
   }
   if (now >= next_gauges_) {
     next_gauges_ = now + options_.gauges;
