@@ -93,7 +93,7 @@ describe('two gateways', () => {
     assert.equal(close.detail, 'client');
     assert.deepEqual(await site.events(phone, 'replaced'), []);
     await site.state('front-desk', 'connected');
-    const before = await site.number('front-desk');
+    const before = await settled('front-desk');
     site.gateways.a.link.accept();
     await until('the first to meet the store again', 20, () => site.gateways.a.child.output.includes('gateway.store_back'));
     await pause(3000);
