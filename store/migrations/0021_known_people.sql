@@ -99,10 +99,3 @@ begin
    cross join lateral (select (select e.id from public.turns e where e.conversation_id = d.conversation
                                 and e.state = 'sealed' and e.claim_until > v_now limit 1) is null as free offset 0) f;
 end $$;
-
-do $$ begin
-  revoke execute on all functions in schema medidesk from public;
-  if exists (select 1 from pg_roles where rolname = 'medidesk_service') then
-    grant execute on all functions in schema medidesk to medidesk_service;
-  end if;
-end $$;

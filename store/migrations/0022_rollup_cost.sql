@@ -120,15 +120,3 @@ begin
   insert into medidesk.report_done values (p_slot, clock_timestamp(), v_end < clock_timestamp() - interval '25 hours')
   on conflict (slot) do update set rolled_at = excluded.rolled_at, final = excluded.final;
 end $$;
-
-do $$ begin
-  revoke execute on function medidesk.roll_slot(timestamptz) from public;
-  if exists (select 1 from pg_roles where rolname = 'medidesk_service') then
-    grant execute on function medidesk.roll_slot(timestamptz) to medidesk_service;
-  end if;
-  if exists (select 1 from pg_roles where rolname = 'anon') then
-    revoke all on function medidesk.roll_slot(timestamptz) from anon;
-  end if;
-exception when insufficient_privilege then
-  raise notice 'the dashboard''s roles cannot be changed by this login';
-end $$;

@@ -11,18 +11,12 @@
 // had the transaction waiting there (before the ack: that a patient had the answer and the store did not know) when the
 // process died.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
-import { viaPort } from '../../support/database.mjs';
 import { startPostgres } from '../../support/postgres.mjs';
-import { alive, freePort, start, startClaude, stop } from '../../support/processes.mjs';
-import { startProxy } from '../../support/proxy.mjs';
 import { BaileysClient } from './baileys_client.mjs';
-import { Simulator, pause, until } from './simulator.mjs';
+import { pause, until } from './simulator.mjs';
+import { startSite } from './site.mjs';
 
 const rounds = Number(process.env.MEDIDESK_CHAOS_ROUNDS || 200);
 const seed = Number(process.env.MEDIDESK_CHAOS_SEED || Math.floor(Math.random() * 2 ** 32));
@@ -50,32 +44,12 @@ const gates = `
   begin perform pg_advisory_xact_lock_shared(${gateClass}, tg_argv[0]::int); return new; end $$;
   ${Object.values(windows).map(({ gate, on }) => `create trigger chaos_gate_${gate} ${on} execute function public.chaos_gate(${gate});`).join('\n')}`;
 
-async function startSite() {
+async function startClinic() {
   const postgres = await startPostgres();
-  const databaseUrl = new URL(postgres.url);
-  const pool = new pg.Pool({ connectionString: postgres.url, max: 2 });
-  pool.on('error', () => {});
-  const sim = await Simulator.start();
-  const claude = await startClaude();
-  await claude.control('script', { mode: 'echo' });
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'medidesk-losses-'));
-  const [storePort, assistantPort, gatewayPort] = [await freePort(), await freePort(), await freePort()];
-  const databaseLink = await startProxy(Number(databaseUrl.port || 5432), databaseUrl.hostname);
-  const storeLink = await startProxy(storePort);
-  const addresses = { ASSISTANT_ADDRESS: `127.0.0.1:${assistantPort}`, STORE_ADDRESS: `127.0.0.1:${storeLink.port}` };
-  const settings = {
-    store: { DATABASE_URL: viaPort(databaseUrl, databaseLink.port), STORE_ADDRESS: `127.0.0.1:${storePort}`, MEDIDESK_HOSPITAL_FILE: 'examples/hospital.yaml' },
-    assistant: { ...addresses, ANTHROPIC_API_KEY: 'test', ANTHROPIC_BASE_URL: claude.url },
-    gateway: {
-      ...addresses, GATEWAY_ADDRESS: `127.0.0.1:${gatewayPort}`, WHATSAPP_URL: sim.url, WHATSAPP_ROOT_KEY: sim.rootKey.toString('hex'),
-      MEDIDESK_MASTER_KEY: randomBytes(32).toString('base64'), MEDIDESK_VAR: folder, GATEWAY_ID: 'losses',
-      BURST_QUIET: '20ms', SEND_GOVERNOR: 'false', TYPING: 'false',
-    },
-  };
-  const children = {}, before = {};  // processes by name; what earlier ones said
-  const site = {
-    sim, claude, postgres, databaseLink, storeLink, children,
-    sql: async (text, values) => (await pool.query(text, values)).rows,
+  const site = await startSite('losses', postgres.url);
+  const endSite = site.end;
+  Object.assign(site, {
+    postgres,
     // Closes a window's gate, has `kill` done while a transaction waits at it, and opens it again.
     async inside(gate, kill) {
       const keeper = new pg.Client(postgres.url);
@@ -90,32 +64,13 @@ async function startSite() {
         await keeper.end();
       }
     },
-    start(name) {
-      if (children[name]) before[name] = `${before[name] ?? ''}${children[name].output}--- killed\n`.slice(-100_000);
-      children[name] = start(`medidesk-${name}`, ['--metrics_address='], settings[name]);
-    },
-    said: (name) => (before[name] ?? '') + children[name].output,
-    kill: (name) => stop(children[name], 'SIGKILL'),
     async end() {
-      for (const name of ['gateway', 'assistant', 'store']) await stop(children[name]);
-      await Promise.all([storeLink.close(), databaseLink.close(), stop(claude.child), pool.end()]);
-      await Promise.all([sim.stop(), postgres.stop()]);
-      rmSync(folder, { recursive: true, force: true });
+      await endSite();
+      await postgres.stop();
     },
-  };
-  for (const name of ['store', 'assistant', 'gateway']) site.start(name);
-  const phone = await sim.phone({ platform: 'smba', business_name: 'City Hospital' });
-  const link = await until('a QR code', async () => {
-    const child = start('medidesk-cli', [`--gateway_address=127.0.0.1:${gatewayPort}`, 'link', 'front-desk', '--plain'], { STORE_ADDRESS: `127.0.0.1:${storePort}` });
-    const qr = await until('a QR code or an end', () => child.output.match(/^qr (\S+)/m)?.[1] ?? (alive(child) ? null : 'ended'));
-    return qr === 'ended' ? null : { child, qr };
   });
-  await sim.post('/scan', { phone, qr: link.qr });
-  assert.equal((await link.child.ended).code, 0, link.child.output);
   await site.sql(gates);
-  await sim.post('/settings', { record_stanzas: false });
-  const { phones } = await sim.get('/phones');
-  Object.assign(site, { phone, address: `${phones.find((entry) => entry.phone === phone).lid}@lid` });
+  await site.sim.post('/settings', { record_stanzas: false });
   return site;
 }
 
@@ -147,7 +102,7 @@ class Answers {
 
 test(`nothing is lost or doubled over WhatsApp in ${rounds} losses, seed ${seed}`, { timeout: 7_200_000 }, async () => {
   const random = randomNumbers(seed);
-  const site = await startSite();
+  const site = await startClinic();
   const people = [], diary = [];
   try {
     for (let i = 0; i < patients; ++i) {
